@@ -1,0 +1,64 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+let swift: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let c: [CSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]
+
+let package = Package(
+    name: "weir",
+    products: [
+        .executable(name: "weir", targets: ["weir"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // The one header that the kernel side and Swift share; see bpf/include/weir/abi.h.
+        .target(name: "CWeirABI", path: "bpf", sources: ["abi.c"], publicHeadersPath: "include", cSettings: c),
+        .target(
+            name: "CWeirBPF", cSettings: c,
+            linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]),
+        .target(
+            name: "WeirCore",
+            dependencies: ["CWeirABI", .product(name: "Yams", package: "Yams")], swiftSettings: swift),
+        .target(
+            name: "WeirBPF", dependencies: ["WeirCore", "CWeirABI", "CWeirBPF"], swiftSettings: swift,
+            plugins: ["EmbedBPF"]),
+        .target(
+            name: "WeirProxy",
+            dependencies: [
+                "WeirCore",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ], swiftSettings: swift),
+        .target(
+            name: "WeirAgent",
+            dependencies: [
+                "WeirBPF", "WeirCore", "WeirProxy", "CWeirABI",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ], swiftSettings: swift),
+        .executableTarget(
+            name: "weir",
+            dependencies: [
+                "CWeirBPF", "WeirAgent", "WeirBPF", "WeirCore", "WeirProxy",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: swift),
+        .plugin(name: "EmbedBPF", capability: .buildTool()),
+    ],
+    swiftLanguageModes: [.v6]
+)

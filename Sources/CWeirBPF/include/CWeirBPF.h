@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The door to libbpf, and the few system calls that Swift cannot name.  Code is
+ * here for one of two reasons only: libbpf takes variadic callbacks or option
+ * structs that Swift does not import, or glibc 2.36 has no wrapper.
+ *
+ * Every function returns a negative errno on failure, never sets errno alone.
+ */
+#ifndef CWEIRBPF_H
+#define CWEIRBPF_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/vfs.h>
+
+/* Direct libbpf's messages into a buffer of the calling thread; NULL stops and
+ * drops them.  Longer output keeps its end, where the verifier's verdict is. */
+void weir_log_capture(char *buffer, size_t size);
+
+/* Open an object from memory under a name, without loading it. */
+struct bpf_object *weir_object_open(const void *data, size_t size, const char *name, int *error);
+
+/* Run a program once on `data`, which it may change in place. */
+int weir_program_run(int program, void *data, uint32_t size, uint32_t *result);
+
+/* Attach a program to a cgroup or network namespace; returns the link's descriptor. */
+int weir_link_create(int program, int target, enum bpf_attach_type type);
+
+/* Make a link run another program, without a moment in which it runs none. */
+int weir_link_update(int link, int program);
+
+/* What a link, program or map is: fills the kernel's info struct. */
+int weir_link_info(int link, struct bpf_link_info *info);
+int weir_program_info(int program, struct bpf_prog_info *info);
+int weir_map_info(int map, struct bpf_map_info *info);
+
+/* Programs attached to a cgroup for one hook, of everybody.  Returns how many ids were written. */
+int weir_cgroup_programs(int cgroup, enum bpf_attach_type type, uint32_t *ids, uint32_t capacity);
+
+/* Wait until every program that was running when this was called has ended
+ * (membarrier GLOBAL is synchronize_rcu, Linux 4.3). */
+int weir_wait_for_programs(void);
+
+/* The cookie of the namespace that a descriptor of /proc/PID/ns/net names (SO_NETNS_COOKIE, Linux 5.14). */
+int weir_netns_cookie(int netns, uint64_t *cookie);
+
+/* Move the calling thread into a network namespace. */
+int weir_netns_enter(int netns);
+
+/* Copy a descriptor of another process (pidfd_getfd, Linux 5.6). */
+int weir_descriptor_of(int pid, int descriptor);
+
+/* The calling process is killed when its parent thread ends (PR_SET_PDEATHSIG). */
+void weir_die_with_parent(void);
+
+/* mount(2) of a pseudo file system. */
+int weir_mount(const char *type, const char *target);
+
+#endif

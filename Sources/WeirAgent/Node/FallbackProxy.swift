@@ -1,0 +1,61 @@
+import CWeirABI
+import Glibc
+import Logging
+import NIOCore
+import WeirBPF
+import WeirCore
+import WeirProxy
+
+/// Weir's own proxy on the loopback addresses of one network namespace, at one port for both families.
+final class FallbackProxy: Sendable {
+    let port: UInt16
+    private let relay: RelayProxy
+
+    private init(port: UInt16, relay: RelayProxy) {
+        self.port = port
+        self.relay = relay
+    }
+
+    struct Options: Sendable {
+        var limits = Configuration.Proxy()
+        /// An open descriptor of the namespace; nil for this process's own.
+        var namespace: Int32?
+        /// The port to take; nil for any free one.
+        var port: UInt16?
+        var log: AccessLog?
+    }
+
+    /// Listens. A port that somebody else takes between the choice and the bind is given up for another.
+    static func start(_ options: Options) async throws -> FallbackProxy {
+        for attempt in 0..<5 {
+            let port = try options.port ?? FreePort.find(options.namespace)
+            do {
+                let relay = try relay(options, port)
+                _ = try await relay.start()
+                return FallbackProxy(port: port, relay: relay)
+            } catch let error as IOError where error.errnoCode == EADDRINUSE && options.port == nil && attempt < 4 {
+                continue
+            }
+        }
+        throw BPFError(code: EADDRINUSE, operation: "find", subject: "a free port for the fallback proxy")
+    }
+
+    private static func relay(_ options: Options, _ port: UInt16) throws -> RelayProxy {
+        var configuration = RelayProxyConfiguration(listen: [
+            try SocketAddress(ipAddress: "127.0.0.1", port: Int(port)), try SocketAddress(ipAddress: "::1", port: Int(port)),
+        ])
+        configuration.connectTimeout = options.limits.connectTimeout
+        configuration.idleTimeout = options.limits.idleTimeout
+        configuration.maxConnections = options.limits.maxConnections
+        configuration.networkNamespace = options.namespace
+        // Outside a pod the cgroup tells the proxy's sockets from the workload's, and a mark could meet routing rules.
+        configuration.mark = options.namespace == nil ? nil : UInt32(WEIR_MARK)
+        var logger = Logger(label: "weir.proxy")
+        logger.logLevel = .warning
+        let log = options.log
+        return RelayProxy(configuration: configuration, logger: logger, onConnection: { log?.append($0) })
+    }
+
+    func stop() async { await relay.shutdown() }
+    var counters: RelayCounters { relay.snapshot() }
+}

@@ -1,0 +1,129 @@
+import CWeirABI
+import Glibc
+import Logging
+import NIOCore
+public import WeirBPF
+public import WeirCore
+import WeirProxy
+
+/// `weir run`: one command with its traffic intercepted. The programs, the cgroup and, without a proxy of the user's,
+/// the fallback proxy live as long as the session; nothing is pinned, so nothing is left when it is killed.
+public actor RunSession {
+    public struct Options: Sendable {
+        public var command: [String]
+        /// Where the user's proxy listens; nil for Weir's own.
+        public var proxy: Endpoint?
+        public var mesh: Profile?
+        public var dns: Endpoint?
+        /// Whom the command runs as; nil for the caller.
+        public var uid: UInt32?
+        public var gid: UInt32?
+
+        public init(command: [String]) {
+            self.command = command
+        }
+    }
+
+    private let options: Options
+    private let interceptor: Interceptor
+    private let reader: FlowReader
+    private let namespace: NetworkNamespace
+    private var flows: [FlowRecord] = []
+
+    public init(_ options: Options) throws(BPFError) {
+        self.options = options
+        interceptor = try Interceptor.loadPrivately()
+        reader = try FlowReader(interceptor.maps)
+        namespace = try NetworkNamespace.current()
+    }
+
+    /// Runs the command to its end.
+    /// - Parameter launcher: the path of this executable, which starts the command inside its cgroup.
+    public func run(launcher: String) async throws -> RunSummary {
+        let proxy = options.proxy == nil && options.mesh == nil ? try await FallbackProxy.start(.init()) : nil
+        do {
+            let summary = try await run(launcher, fallbackPort: proxy?.port)
+            await proxy?.stop()
+            return summary
+        } catch {
+            await proxy?.stop()
+            throw error
+        }
+    }
+
+    private func run(_ launcher: String, fallbackPort: UInt16?) async throws -> RunSummary {
+        let cgroup = try WorkloadCgroup(name: "weir-run-\(getpid())")
+        do {
+            try register(cgroup.id, specification(fallbackPort))
+            let status = try await wait(for: Child(arguments(launcher, cgroup.path)))
+            let ended = cgroup.remove()
+            try await settle()
+            return RunSummary(
+                command: options.command.first ?? "", status: status, endedProcesses: ended,
+                counters: try interceptor.maps.readCounters(), flows: flows)
+        } catch {
+            cgroup.remove()
+            throw error
+        }
+    }
+
+    private func register(_ cgroup: UInt64, _ specification: PolicySpecification) throws {
+        let table = try WorkloadTable(interceptor)
+        try RouteTable(namespace, interceptor.maps).synchronize(namespace)
+        try table.register(
+            .cgroup(cgroup), name: "weir run", policy: try PolicyCompiler.compile(specification),
+            whenProxyDown: WEIR_DOWN_REFUSE)
+    }
+
+    private func specification(_ fallbackPort: UInt16?) -> PolicySpecification {
+        var specification = options.mesh?.defaults ?? PolicySpecification(dialect: .custom)
+        // The proxy is outside the cgroup, so no identity inside it is the proxy's.
+        specification.proxyUIDs = []
+        specification.proxyGIDs = []
+        specification.inboundEnabled = false
+        specification.inboundPort = nil
+        if let proxy = options.proxy {
+            specification.listen(on: proxy)
+        } else if let fallbackPort {
+            specification.outboundPort = fallbackPort
+        }
+        if let dns = options.dns {
+            specification.dnsPort = dns.port
+            specification.dns = .all
+        }
+        return specification
+    }
+
+    private func arguments(_ launcher: String, _ cgroup: String) -> [String] {
+        var arguments = [launcher, "exec-in-cgroup", cgroup]
+        if let uid = options.uid { arguments += ["--uid", "\(uid)"] }
+        if let gid = options.gid { arguments += ["--gid", "\(gid)"] }
+        return arguments + ["--"] + options.command
+    }
+
+    /// Waits for the command, reading flow records meanwhile.
+    private func wait(for child: Child) async throws -> Int32 {
+        let reading = Task {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .milliseconds(200))
+                try? collect()
+            }
+        }
+        defer { reading.cancel() }
+        return try await child.status()
+    }
+
+    private func collect() throws(BPFError) {
+        flows += try reader.drain().compactMap(FlowRecord.init)
+    }
+
+    /// Connections of a process that has ended close a moment later: read on until nothing comes.
+    private func settle() async throws {
+        var seen = -1
+        for _ in 0..<20 where seen != flows.count {
+            seen = flows.count
+            try? await Task.sleep(for: .milliseconds(30))
+            try collect()
+        }
+    }
+}

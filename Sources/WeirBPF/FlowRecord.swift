@@ -1,0 +1,57 @@
+public import CWeirABI
+import Glibc
+public import WeirCore
+
+/// One connection that ended: `struct weir_flow`, for people and machines.
+public struct FlowRecord: Sendable, Codable, Hashable {
+    public var workload: UInt32
+    public var direction: Direction
+    public var verdict: Verdict
+    public var reason: Reason
+    /// Whether it was ever established; else it was refused, timed out or given up.
+    public var established: Bool
+    public var source: String
+    /// What the client asked for.
+    public var destination: String
+    /// Where it went: the proxy, or the destination itself.
+    public var target: String
+    /// Payload in bytes, seen from the workload's socket (outbound) or the proxy's (inbound).
+    public var sentBytes: UInt64
+    public var receivedBytes: UInt64
+    /// Seconds since 1970.
+    public var startedAt: Double
+    /// Seconds.
+    public var duration: Double
+
+    /// - Returns: nil for a record of another version.
+    public init?(_ flow: weir_flow) {
+        guard let direction = Direction(rawValue: flow.direction), let verdict = Verdict(rawValue: flow.verdict) else {
+            return nil
+        }
+        workload = flow.workload
+        self.direction = direction
+        self.verdict = verdict
+        reason = Reason(rawValue: flow.reason)
+        established = UInt32(flow.end) == WEIR_FLOW_CLOSED.rawValue
+        source = Self.endpoint(flow.source, flow.source_port)
+        destination = Self.endpoint(flow.destination, flow.destination_port)
+        target = Self.endpoint(flow.target, flow.target_port)
+        sentBytes = flow.sent_bytes
+        receivedBytes = flow.received_bytes
+        duration = Double(flow.ended_ns &- flow.started_ns) / 1e9
+        startedAt = Self.bootTime + Double(flow.started_ns) / 1e9
+    }
+
+    private static func endpoint(_ address: AddressBytes, _ port: UInt16) -> String {
+        Endpoint(address: Address(abi: address), port: UInt16(bigEndian: port)).description
+    }
+
+    /// CLOCK_REALTIME less CLOCK_MONOTONIC, in seconds; records carry the latter.
+    private static var bootTime: Double {
+        var real = timespec()
+        var monotonic = timespec()
+        clock_gettime(CLOCK_REALTIME, &real)
+        clock_gettime(CLOCK_MONOTONIC, &monotonic)
+        return Double(real.tv_sec - monotonic.tv_sec) + Double(real.tv_nsec - monotonic.tv_nsec) / 1e9
+    }
+}

@@ -1,0 +1,71 @@
+import CWeirBPF
+import Glibc
+
+/// What Weir needs of the machine, found or refused with the sentence the operator needs.
+public enum Host {
+    /// The mount point of cgroup v2: `/sys/fs/cgroup`, or `/sys/fs/cgroup/unified` on a hybrid host.
+    public static func cgroupRoot() throws(BPFError) -> String {
+        if let found = mountPoint(of: "cgroup2") { return found }
+        throw BPFError(
+            code: ENOENT, operation: "find", subject: "a cgroup v2 mount",
+            advice: "mount it: mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified")
+    }
+
+    /// Mounts the BPF file system where it is missing.
+    /// - Returns: whether it had to be mounted, which the caller tells the operator.
+    public static func mountBPFFileSystem(at path: String = "/sys/fs/bpf") throws(BPFError) -> Bool {
+        if isBPFFileSystem(path) { return false }
+        try check(
+            weir_mount("bpf", path), "mount", "the BPF file system at \(path)",
+            advice: "run as root, or mount it before: mount -t bpf bpf \(path)")
+        return true
+    }
+
+    /// statfs(2) against BPF_FS_MAGIC of linux/magic.h.
+    public static func isBPFFileSystem(_ path: String) -> Bool {
+        var info = statfs()
+        return statfs(path, &info) == 0 && UInt64(bitPattern: Int64(info.f_type)) & 0xffff_ffff == 0xcafe_4a11
+    }
+
+    /// Refuses what would fail later with a worse message: not root, no BTF.
+    public static func require() throws(BPFError) {
+        if geteuid() != 0 {
+            throw BPFError(code: EPERM, operation: "load", subject: "BPF programs as uid \(geteuid())", advice: "run as root: sudo weir …")
+        }
+        if access("/sys/kernel/btf/vmlinux", R_OK) != 0 {
+            throw BPFError(
+                code: ENOENT, operation: "read", subject: "the kernel's types at /sys/kernel/btf/vmlinux",
+                advice: "the kernel has no BTF: boot one built with CONFIG_DEBUG_INFO_BTF=y (Debian's and Ubuntu's are)")
+        }
+    }
+
+    private static func mountPoint(of type: String) -> String? {
+        guard let file = fopen("/proc/self/mountinfo", "re") else { return nil }
+        defer { fclose(file) }
+        var line: UnsafeMutablePointer<CChar>?
+        var capacity = 0
+        defer { free(line) }
+        while getline(&line, &capacity, file) > 0, let text = line.map({ String(cString: $0) }) {
+            // 36 35 98:0 / /mnt rw - cgroup2 none rw: proc(5), mountinfo; the root must be the hierarchy's own
+            let fields = text.split(separator: " ")
+            guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 1, fields.count > 4 else { continue }
+            if fields[dash + 1] == type, fields[3] == "/" { return String(fields[4]) }
+        }
+        return nil
+    }
+
+    /// The cgroup v2 id of a directory: the inode number of its kernfs node.
+    public static func cgroupID(of path: String) throws(BPFError) -> UInt64 {
+        var info = stat()
+        if stat(path, &info) != 0 {
+            throw BPFError(code: errno, operation: "find", subject: "the cgroup \(path)", advice: "name a directory below the cgroup v2 mount")
+        }
+        var system = statfs()
+        if statfs(path, &system) != 0 || UInt64(bitPattern: Int64(system.f_type)) & 0xffff_ffff != 0x6367_7270 {
+            throw BPFError(
+                code: EINVAL, operation: "use", subject: path,
+                advice: "it is not a cgroup v2 directory; those are below \((try? cgroupRoot()) ?? "the cgroup2 mount")")
+        }
+        return UInt64(info.st_ino)
+    }
+}

@@ -1,0 +1,58 @@
+import CWeirBPF
+import Glibc
+
+/// The maps of one installation. What each is for: `bpf/maps.bpf.h`.
+public final class Maps: Sendable {
+    public let pods: Map
+    public let cgroups: Map
+    public let policies: Map
+    public let owners: Map
+    public let prefixes: Map
+    public let routes: Map
+    public let socks: Map
+    public let datagrams: Map
+    public let origins: Map
+    public let listeners: Map
+    public let counters: Map
+    public let flows: Map
+    public let settings: Map
+
+    static let names = [
+        "weir_pods", "weir_cgroups", "weir_policies", "weir_owners", "weir_prefixes", "weir_routes", "weir_socks",
+        "weir_datagrams", "weir_origins", "weir_listeners", "weir_counters", "weir_flows", "weir_settings",
+    ]
+
+    /// - Parameter open: how one map is had by its name.
+    init(_ open: (String) throws(BPFError) -> Map) throws(BPFError) {
+        pods = try open("weir_pods")
+        cgroups = try open("weir_cgroups")
+        policies = try open("weir_policies")
+        owners = try open("weir_owners")
+        prefixes = try open("weir_prefixes")
+        routes = try open("weir_routes")
+        socks = try open("weir_socks")
+        datagrams = try open("weir_datagrams")
+        origins = try open("weir_origins")
+        listeners = try open("weir_listeners")
+        counters = try open("weir_counters")
+        flows = try open("weir_flows")
+        settings = try open("weir_settings")
+    }
+
+    /// Visits every map.
+    public func forEach(_ body: (borrowing Map) throws(BPFError) -> Void) throws(BPFError) {
+        try body(pods)
+        try body(cgroups)
+        try body(policies)
+        try body(owners)
+        try body(prefixes)
+        try body(routes)
+        try body(socks)
+        try body(datagrams)
+        try body(origins)
+        try body(listeners)
+        try body(counters)
+        try body(flows)
+        try body(settings)
+    }
+}

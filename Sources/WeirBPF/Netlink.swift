@@ -1,0 +1,92 @@
+import CWeirBPF
+import Glibc
+
+/// A route netlink socket (rtnetlink(7)) of the namespace it was made in.
+struct Netlink: ~Copyable {
+    let descriptor: Descriptor
+
+    /// - Parameter groups: RTMGRP_ bits to be told of; 0 for a socket that only asks.
+    init(groups: UInt32 = 0) throws(BPFError) {
+        descriptor = try Self.open(groups)
+    }
+
+    private static func open(_ groups: UInt32) throws(BPFError) -> Descriptor {
+        let raw = socket(AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), NETLINK_ROUTE)
+        if raw < 0 { throw BPFError(code: errno, operation: "open", subject: "a route netlink socket") }
+        let descriptor = Descriptor(owning: raw)
+        var address = sockaddr_nl()
+        address.nl_family = sa_family_t(AF_NETLINK)
+        address.nl_groups = groups
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(raw, $0, socklen_t(MemoryLayout<sockaddr_nl>.size))
+            }
+        }
+        if bound != 0 { throw BPFError(code: errno, operation: "bind", subject: "a route netlink socket") }
+        return descriptor
+    }
+
+    /// Sends one request and hands each answer's payload to `body`: what follows the message header.
+    /// - Parameter dump: whether a whole table is asked for, which ends with NLMSG_DONE.
+    /// - Returns: 0, or the errno the kernel answered with.
+    func request(
+        type: Int32, dump: Bool, payload: [UInt8], _ body: (UnsafeRawBufferPointer) -> Void
+    ) throws(BPFError) -> Int32 {
+        var header = nlmsghdr()
+        header.nlmsg_len = UInt32(MemoryLayout<nlmsghdr>.size + payload.count)
+        header.nlmsg_type = UInt16(type)
+        header.nlmsg_flags = UInt16(NLM_F_REQUEST | (dump ? NLM_F_DUMP : 0))
+        header.nlmsg_seq = 1
+        let message = withUnsafeBytes(of: &header) { Array($0) } + payload
+        if send(descriptor.raw, message, message.count, 0) < 0 {
+            throw BPFError(code: errno, operation: "ask", subject: "the kernel for its routes")
+        }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 8)
+        defer { buffer.deallocate() }
+        while true {
+            let size = recv(descriptor.raw, buffer.baseAddress, buffer.count, 0)
+            if size < 0 {
+                if errno == EINTR { continue }
+                throw BPFError(code: errno, operation: "read", subject: "the kernel's routes")
+            }
+            if let end = Self.parse(UnsafeRawBufferPointer(rebasing: buffer[..<size]), dump: dump, body) { return end }
+        }
+    }
+
+    /// - Returns: the errno of an answer that ends the exchange; nil to read on.
+    private static func parse(
+        _ bytes: UnsafeRawBufferPointer, dump: Bool, _ body: (UnsafeRawBufferPointer) -> Void
+    ) -> Int32? {
+        let headerSize = MemoryLayout<nlmsghdr>.size
+        var offset = 0
+        while offset + headerSize <= bytes.count {
+            let header = bytes.loadUnaligned(fromByteOffset: offset, as: nlmsghdr.self)
+            let length = Int(header.nlmsg_len)
+            guard length >= headerSize, offset + length <= bytes.count else { return nil }
+            let payload = UnsafeRawBufferPointer(rebasing: bytes[(offset + headerSize)..<(offset + length)])
+            switch Int32(header.nlmsg_type) {
+            case NLMSG_DONE: return 0
+            case NLMSG_ERROR: return -payload.loadUnaligned(as: Int32.self)
+            default:
+                body(payload)
+                if !dump { return 0 }
+            }
+            offset += (length + 3) & ~3
+        }
+        return nil
+    }
+
+    /// Calls `body` with each attribute (rtattr) that follows a fixed header of `skip` bytes.
+    static func attributes(
+        _ payload: UnsafeRawBufferPointer, skip: Int, _ body: (Int32, UnsafeRawBufferPointer) -> Void
+    ) {
+        var offset = (skip + 3) & ~3
+        while offset + 4 <= payload.count {
+            let length = Int(payload.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
+            let type = Int32(payload.loadUnaligned(fromByteOffset: offset + 2, as: UInt16.self) & 0x3fff)
+            guard length >= 4, offset + length <= payload.count else { return }
+            body(type, UnsafeRawBufferPointer(rebasing: payload[(offset + 4)..<(offset + length)]))
+            offset += (length + 3) & ~3
+        }
+    }
+}

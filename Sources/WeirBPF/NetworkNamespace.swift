@@ -1,0 +1,51 @@
+import CWeirBPF
+import Glibc
+
+/// A network namespace, held open.
+public struct NetworkNamespace: ~Copyable, Sendable {
+    public let path: String
+    public let descriptor: Descriptor
+    /// The kernel's name for it, unique until the next boot (SO_NETNS_COOKIE).
+    public let cookie: UInt64
+    /// Which file it is; a namespace made anew under the same path has another.
+    public let inode: UInt64
+
+    /// - Parameter path: `/proc/PID/ns/net`, or a bind mount of one such as `/run/netns/NAME`.
+    public init(path: String) throws(BPFError) {
+        let descriptor = try Descriptor(path: path)
+        cookie = try Self.cookie(of: descriptor, path)
+        inode = Self.inode(of: path) ?? 0
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    private static func cookie(of descriptor: borrowing Descriptor, _ path: String) throws(BPFError) -> UInt64 {
+        var cookie: UInt64 = 0
+        try check(
+            weir_netns_cookie(descriptor.raw, &cookie), "enter", path,
+            advice: "the path must name a network namespace, such as /run/netns/NAME or /proc/PID/ns/net")
+        return cookie
+    }
+
+    /// The one this process lives in.
+    public static func current() throws(BPFError) -> NetworkNamespace {
+        try NetworkNamespace(path: "/proc/self/ns/net")
+    }
+
+    /// The inode of the namespace a path names now; nil when there is none.
+    public static func inode(of path: String) -> UInt64? {
+        var info = stat()
+        return stat(path, &info) == 0 ? UInt64(info.st_ino) : nil
+    }
+
+    /// Runs `body` on this thread inside the namespace, and comes back.
+    public func enter<Result>(_ body: () throws(BPFError) -> Result) throws(BPFError) -> Result {
+        let home = try Descriptor(path: "/proc/thread-self/ns/net")
+        try check(weir_netns_enter(descriptor.raw), "enter", path)
+        defer {
+            // Going on in the wrong namespace would be worse than not going on.
+            if weir_netns_enter(home.raw) < 0 { abort() }
+        }
+        return try body()
+    }
+}

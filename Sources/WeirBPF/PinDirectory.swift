@@ -1,0 +1,88 @@
+import CWeirBPF
+import Glibc
+
+/// Weir's directory in the BPF file system: the state that outlives the agent.
+///
+///     maps/NAME         every map
+///     links/PROGRAM     every attachment to the cgroup root
+///     netns/COOKIE      the attachment to one network namespace
+///     programs/NAME     programs that are run, not attached
+public struct PinDirectory: Sendable {
+    public let path: String
+
+    public init(path: String = "/sys/fs/bpf/weir") {
+        self.path = path
+    }
+
+    static let folders = ["maps", "links", "netns", "programs"]
+
+    /// Whether programs are installed.
+    public var exists: Bool { access("\(path)/maps/weir_settings", F_OK) == 0 }
+
+    /// A directory beside this one, in which an installation is prepared; the name is unlike any other process's.
+    var staging: PinDirectory { PinDirectory(path: "\(path).new.\(getpid())") }
+
+    /// Makes the directory, readable by root only.
+    func create() throws(BPFError) {
+        for folder in [path] + Self.folders.map({ "\(path)/\($0)" }) where mkdir(folder, 0o700) != 0 {
+            throw BPFError(code: errno, operation: "make", subject: folder)
+        }
+    }
+
+    /// Moves the directory into place: from here on the installation is what others see.
+    func publish(as final: PinDirectory) throws(BPFError) {
+        if rename(path, final.path) != 0 {
+            throw BPFError(code: errno, operation: "rename \(path) to", subject: final.path)
+        }
+    }
+
+    func pin(_ raw: Int32, _ name: String) throws(BPFError) {
+        try check(bpf_obj_pin(raw, "\(path)/\(name)"), "pin", "\(path)/\(name)")
+    }
+
+    /// Opens a pinned object.
+    func open(_ name: String) throws(BPFError) -> Int32 {
+        try check(bpf_obj_get("\(path)/\(name)"), "open", "\(path)/\(name)")
+    }
+
+    func map(_ name: String) throws(BPFError) -> Map {
+        Map(name: name, owning: try open("maps/\(name)"))
+    }
+
+    func remove(_ name: String) {
+        unlink("\(path)/\(name)")
+    }
+
+    /// The names in one of the folders; none when it is not there.
+    func names(in folder: String) -> [String] { Self.list("\(path)/\(folder)") }
+
+    /// Removes everything; what was pinned is gone once nobody else holds it.
+    func removeAll() {
+        for folder in Self.folders {
+            for name in names(in: folder) { remove("\(folder)/\(name)") }
+            rmdir("\(path)/\(folder)")
+        }
+        rmdir(path)
+    }
+
+    /// What killed processes left half prepared beside this directory.
+    func leftovers() -> [PinDirectory] {
+        guard let slash = path.lastIndex(of: "/") else { return [] }
+        let parent = String(path[..<slash])
+        let prefix = "\(path[path.index(after: slash)...]).new."
+        return Self.list(parent).filter { $0.hasPrefix(prefix) }.map { PinDirectory(path: "\(parent)/\($0)") }
+    }
+
+    private static func list(_ path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+}

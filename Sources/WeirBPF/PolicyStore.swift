@@ -1,0 +1,121 @@
+import CWeirABI
+import CWeirBPF
+import Glibc
+public import WeirCore
+
+/// The compiled policies in the kernel. Equal ones share a slot; a slot's content never changes while it is in use.
+public final class PolicyStore {
+    private let maps: Maps
+    /// Slots in use, by the digest of what they hold. What an earlier process left is found again.
+    private var slots: [Digest: UInt32] = [:]
+
+    public init(_ maps: Maps) throws(BPFError) {
+        self.maps = maps
+        for slot in try maps.policies.walk(UInt32.self) {
+            guard let policy = try readDigest(slot) else { continue }
+            slots[policy] = slot
+        }
+    }
+
+    /// The slot that holds this policy, filled before the call returns.
+    public func place(_ policy: CompiledPolicy) throws(BPFError) -> UInt32 {
+        let memory = UnsafeMutablePointer<weir_policy>.allocate(capacity: 1)
+        defer { memory.deallocate() }
+        policy.write(into: memory)
+        let digest = Digest(policy, memory)
+        if let slot = slots[digest] { return slot }
+        let slot = try freeSlot()
+        withUnsafeBytes(of: digest.value.bigEndian) { source in
+            withUnsafeMutableBytes(of: &memory.pointee.digest) { $0.copyMemory(from: source) }
+        }
+        do {
+            for prefix in policy.prefixes { try maps.prefixes.set(prefix.key(policy: slot), to: prefix.facts.rawValue) }
+            for owner in policy.owners { try maps.owners.set(owner.key(policy: slot), to: owner.facts.rawValue) }
+            try fill(slot, memory)
+        } catch {
+            try? remove([slot])
+            throw error
+        }
+        slots[digest] = slot
+        return slot
+    }
+
+    /// Removes every policy that no workload points to. Programs that still read one are waited for.
+    public func release(keeping used: Set<UInt32>) throws(BPFError) {
+        let unused = Set(slots.values).subtracting(used)
+        guard !unused.isEmpty else { return }
+        try check(weir_wait_for_programs(), "wait for", "programs that read an old policy")
+        slots = slots.filter { !unused.contains($0.value) }
+        try remove(unused)
+    }
+
+    private func remove(_ unused: Set<UInt32>) throws(BPFError) {
+        for slot in unused { try maps.policies.remove(slot) }
+        for key in try maps.prefixes.walk(weir_prefix.self) where unused.contains(key.policy) {
+            try maps.prefixes.remove(key)
+        }
+        for key in try maps.owners.walk(weir_owner.self) where unused.contains(key.policy) {
+            try maps.owners.remove(key)
+        }
+    }
+
+    private func freeSlot() throws(BPFError) -> UInt32 {
+        let used = Set(slots.values)
+        guard let slot = (0..<UInt32(WEIR_MAX_POLICIES)).first(where: { !used.contains($0) }) else {
+            throw BPFError(
+                code: ENOSPC, operation: "store", subject: "a policy: all \(WEIR_MAX_POLICIES) slots are taken",
+                advice: "let more workloads share one policy")
+        }
+        return slot
+    }
+
+    /// Makes the inner map of a slot and puts it in place.
+    private func fill(_ slot: UInt32, _ policy: UnsafeMutablePointer<weir_policy>) throws(BPFError) {
+        let raw = bpf_map_create(
+            BPF_MAP_TYPE_ARRAY, "weir_policy", UInt32(MemoryLayout<UInt32>.size),
+            UInt32(MemoryLayout<weir_policy>.size), 1, nil)
+        let inner = Descriptor(owning: try check(raw, "make", "the map of a policy"))
+        var zero: UInt32 = 0
+        try check(bpf_map_update_elem(inner.raw, &zero, policy, 0), "write", "a policy")
+        try maps.policies.set(slot, to: inner.raw)
+    }
+
+    private func readDigest(_ slot: UInt32) throws(BPFError) -> Digest? {
+        guard let id: UInt32 = try maps.policies.value(of: slot) else { return nil }
+        let inner = Map(name: "weir_policy", owning: try check(bpf_map_get_fd_by_id(id), "open", "the map of a policy"))
+        guard let policy: weir_policy = try inner.value(of: UInt32(0)) else { return nil }
+        return withUnsafeBytes(of: policy.digest) { bytes in
+            Digest(value: UInt128(bigEndian: bytes.loadUnaligned(as: UInt128.self)))
+        }
+    }
+}
+
+/// FNV-1a in 128 bits over everything a policy puts into the kernel
+/// (http://www.isthe.com/chongo/tech/comp/fnv; offset basis and prime of the 128-bit variant).
+struct Digest: Hashable {
+    var value: UInt128
+
+    init(value: UInt128) {
+        self.value = value
+    }
+
+    init(_ policy: CompiledPolicy, _ memory: UnsafeMutablePointer<weir_policy>) {
+        value = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d
+        add(UnsafeRawBufferPointer(start: memory, count: MemoryLayout<weir_policy>.size))
+        for prefix in policy.prefixes {
+            withUnsafeBytes(of: prefix.key(policy: 0)) { add($0) }
+            withUnsafeBytes(of: prefix.facts.rawValue) { add($0) }
+        }
+        for owner in policy.owners {
+            withUnsafeBytes(of: owner.key(policy: 0)) { add($0) }
+            withUnsafeBytes(of: owner.facts.rawValue) { add($0) }
+        }
+    }
+
+    private mutating func add(_ bytes: UnsafeRawBufferPointer) {
+        for byte in bytes {
+            value ^= UInt128(byte)
+            value &*= 0x0000_0000_0100_0000_0000_0000_0000_013b
+        }
+    }
+}

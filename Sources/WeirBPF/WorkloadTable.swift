@@ -1,0 +1,146 @@
+public import CWeirABI
+import CWeirBPF
+import Glibc
+public import WeirCore
+
+/// How the kernel knows a workload.
+public enum WorkloadKey: Hashable, Sendable {
+    /// A network namespace, by its cookie.
+    case netns(UInt64)
+    /// A cgroup v2, by its id.
+    case cgroup(UInt64)
+}
+
+/// A workload as the kernel has it.
+public struct RegisteredWorkload: Sendable {
+    public let key: WorkloadKey
+    public let value: weir_workload
+
+    public var id: UInt32 { value.id }
+    public var policy: UInt32 { value.policy }
+    public var isProxy: Bool { UInt32(value.role) == WEIR_ROLE_PROXY.rawValue }
+    public var name: String { withUnsafeBytes(of: value.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) } }
+}
+
+/// The workloads in the kernel: `weir_pods` and `weir_cgroups`. One process writes at a time.
+public final class WorkloadTable {
+    private let interceptor: Interceptor
+    private let maps: Maps
+    public let policies: PolicyStore
+
+    public init(_ interceptor: Interceptor) throws(BPFError) {
+        self.interceptor = interceptor
+        maps = interceptor.maps
+        policies = try PolicyStore(interceptor.maps)
+    }
+
+    /// Everything that is registered, proxies' cgroups included.
+    public static func read(_ maps: Maps) throws(BPFError) -> [RegisteredWorkload] {
+        var found: [RegisteredWorkload] = []
+        for cookie in try maps.pods.walk(UInt64.self) {
+            guard let value: weir_workload = try maps.pods.value(of: cookie) else { continue }
+            found.append(RegisteredWorkload(key: .netns(cookie), value: value))
+        }
+        for id in try maps.cgroups.walk(UInt64.self) {
+            guard let value: weir_workload = try maps.cgroups.value(of: id) else { continue }
+            found.append(RegisteredWorkload(key: .cgroup(id), value: value))
+        }
+        return found
+    }
+
+    /// Registers a workload, or gives it another policy. From one connect() to the next the new policy decides; none
+    /// is decided by a mixture, because the entry changes at once and points to a complete policy.
+    /// - Returns: the workload's id, which stays the same for the same key and name.
+    @discardableResult
+    public func register(
+        _ key: WorkloadKey, name: String, policy: CompiledPolicy, whenProxyDown: weir_when_proxy_down,
+        fallbackPort: UInt16 = 0
+    ) throws(BPFError) -> UInt32 {
+        let slot = try policies.place(policy)
+        var value = weir_workload()
+        let earlier = try self.value(of: key)
+        if let earlier, RegisteredWorkload(key: key, value: earlier).name == name {
+            value = earlier
+        } else {
+            value.id = try nextID()
+            value.since_ns = Self.now()
+            Self.store(name, in: &value)
+        }
+        value.policy = slot
+        value.role = UInt8(WEIR_ROLE_WORKLOAD.rawValue)
+        value.when_proxy_down = UInt8(whenProxyDown.rawValue)
+        value.fallback_port = fallbackPort.bigEndian
+        try set(key, value)
+        return value.id
+    }
+
+    /// Registers the cgroup of a workload's proxy.
+    public func registerProxy(cgroup: UInt64, of workload: UInt32, policy slot: UInt32, name: String) throws(BPFError) {
+        var value = weir_workload()
+        value.id = workload
+        value.policy = slot
+        value.role = UInt8(WEIR_ROLE_PROXY.rawValue)
+        value.since_ns = Self.now()
+        Self.store(name, in: &value)
+        try set(.cgroup(cgroup), value)
+    }
+
+    public func remove(_ key: WorkloadKey) throws(BPFError) {
+        switch key {
+        case .netns(let cookie):
+            try maps.pods.remove(cookie)
+            Steering.remove(cookie: cookie, interceptor)
+        case .cgroup(let id):
+            try maps.cgroups.remove(id)
+            try countCgroups()
+        }
+    }
+
+    /// Frees the policies that no workload uses any more.
+    public func releasePolicies() throws(BPFError) {
+        try policies.release(keeping: Set(try Self.read(maps).map(\.policy)))
+    }
+
+    public func value(of key: WorkloadKey) throws(BPFError) -> weir_workload? {
+        switch key {
+        case .netns(let cookie): try maps.pods.value(of: cookie)
+        case .cgroup(let id): try maps.cgroups.value(of: id)
+        }
+    }
+
+    private func set(_ key: WorkloadKey, _ value: weir_workload) throws(BPFError) {
+        switch key {
+        case .netns(let cookie): try maps.pods.set(cookie, to: value)
+        case .cgroup(let id):
+            try maps.cgroups.set(id, to: value)
+            try countCgroups()
+        }
+    }
+
+    /// Tells the programs whether walking up from a socket's cgroup can find anything.
+    private func countCgroups() throws(BPFError) {
+        var settings = try interceptor.settings()
+        settings.cgroup_workloads = UInt32(try maps.cgroups.walk(UInt64.self).count)
+        try maps.settings.set(UInt32(0), to: settings)
+    }
+
+    private func nextID() throws(BPFError) -> UInt32 {
+        var settings = try interceptor.settings()
+        settings.next_workload += 1
+        try maps.settings.set(UInt32(0), to: settings)
+        return settings.next_workload
+    }
+
+    /// A name longer than the kernel's field is cut.
+    private static func store(_ name: String, in value: inout weir_workload) {
+        withUnsafeMutableBytes(of: &value.name) { bytes in
+            bytes.copyBytes(from: name.utf8.prefix(bytes.count - 1))
+        }
+    }
+
+    private static func now() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}

@@ -1,0 +1,131 @@
+import Yams
+
+extension Configuration {
+    /// Reads a configuration file's text.
+    /// - Parameter file: its name, for errors.
+    /// - Throws: all problems, not only the first.
+    public init(yaml: String, file: String = "weir.yaml") throws(ConfigurationError) {
+        self.init()
+        let problems = ProblemList()
+        if let root = Self.compose(yaml, problems) {
+            read(YAMLValue(node: root, path: "", problems: problems))
+        }
+        guard problems.problems.isEmpty else {
+            throw ConfigurationError(file: file, problems: problems.problems)
+        }
+        lines = problems.lines
+    }
+
+    /// - Returns: nil for an empty file, and for one that is not YAML, with a complaint.
+    private static func compose(_ yaml: String, _ problems: ProblemList) -> Node? {
+        do {
+            return try Yams.compose(yaml: yaml)
+        } catch let error as YamlError {
+            let (sentence, line) = describe(error)
+            problems.add(sentence, at: line, "")
+        } catch {
+            problems.add("this is not YAML: \(error)", at: nil, "")
+        }
+        return nil
+    }
+
+    static func describe(_ error: YamlError) -> (String, line: Int?) {
+        switch error {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            ("this is not YAML: \(problem)", mark.line)
+        case .duplicatedKeysInMapping(let duplicates, let context):
+            ("the same key stands twice: \(duplicates.joined(separator: ", ")); leave one of them", context.mark.line)
+        case .reader(let problem, _, _, _):
+            ("this is not YAML: \(problem)", nil)
+        default:
+            ("this is not YAML: \(error)", nil)
+        }
+    }
+
+    private mutating func read(_ root: YAMLValue) {
+        guard var map = YAMLMapping(root, "the file") else { return }
+        if let word = map.take("mechanism")?.word(of: Mechanism.allCases.map(\.rawValue)) {
+            mechanism = Mechanism(rawValue: word) ?? mechanism
+        }
+        if let word = map.take("acceleration")?.word(of: Acceleration.allCases.map(\.rawValue)) {
+            acceleration = Acceleration(rawValue: word) ?? acceleration
+        }
+        if let value = map.take("agent") { agent.read(value) }
+        if let value = map.take("log") { log.read(value) }
+        if let value = map.take("proxy") { proxy.read(value) }
+        if let value = map.take("workloads"), !value.isNull {
+            let readers = (value.items("workloads") ?? []).map { WorkloadReader($0) }
+            workloads = readers.compactMap(\.workload)
+            Self.compare(readers)
+        }
+        map.finish()
+    }
+
+    /// Complains about names and selectors that two workloads share.
+    private static func compare(_ readers: [WorkloadReader]) {
+        var names: [String: YAMLValue] = [:]
+        var selectors: [Selector: YAMLValue] = [:]
+        for reader in readers {
+            if let name = reader.name, let other = names.updateValue(reader.value, forKey: name) {
+                reader.value.complain("has the same name as \(other.path), \"\(name)\"; give each its own")
+            }
+            if let selector = reader.selector, let other = selectors.updateValue(reader.value, forKey: selector) {
+                reader.value.complain("has the same selector as \(other.path), \(selector); leave one of them")
+            }
+        }
+    }
+}
+
+extension Configuration.Agent {
+    fileprivate mutating func read(_ value: YAMLValue) {
+        guard var map = YAMLMapping(value, "the agent's settings") else { return }
+        if let path = map.take("socket")?.absolutePath() { socket = path }
+        if let endpoint = map.take("listen")?.parsed("an address and a port", Endpoint.init(parsing:)) {
+            listen = endpoint
+        }
+        if let path = map.take("bpffs")?.absolutePath() { bpffs = path }
+        if let value = map.take("pins"), let name = value.string("the name of a directory") {
+            if name.contains("/") || name == "." || name == ".." {
+                value.complain("should be the name of a directory below bpffs, but is \"\(name)\"; write one without slashes")
+            } else {
+                pins = name
+            }
+        }
+        map.finish()
+    }
+}
+
+extension Configuration.Log {
+    fileprivate mutating func read(_ value: YAMLValue) {
+        guard var map = YAMLMapping(value, "the log's settings") else { return }
+        if let word = map.take("format")?.word(of: Format.allCases.map(\.rawValue)) {
+            format = Format(rawValue: word) ?? format
+        }
+        if let word = map.take("level")?.word(of: Level.allCases.map(\.rawValue)) {
+            level = Level(rawValue: word) ?? level
+        }
+        map.finish()
+    }
+}
+
+extension Configuration.Proxy {
+    fileprivate mutating func read(_ value: YAMLValue) {
+        guard var map = YAMLMapping(value, "the settings of Weir's own proxy") else { return }
+        if let time = map.take("connectTimeout")?.parsed("a duration", DurationText.parse) { connectTimeout = time }
+        if let time = map.take("idleTimeout")?.parsed("a duration", DurationText.parse) { idleTimeout = time }
+        if let count = map.take("maxConnections")?.number("a number", in: 1...1_000_000) { maxConnections = count }
+        map.finish()
+    }
+}
+
+extension YAMLValue {
+    func absolutePath() -> String? {
+        guard let path = string("a path") else { return nil }
+        guard path.hasPrefix("/") else {
+            complain("should be an absolute path, but is \"\(path)\"; begin it with a slash")
+            return nil
+        }
+        return path
+    }
+}

@@ -1,0 +1,53 @@
+/// What the one configuration file says, with the defaults filled in.
+public struct Configuration: Hashable, Sendable {
+    public var mechanism = Mechanism.auto
+    public var acceleration = Acceleration.off
+    public var agent = Agent()
+    public var log = Log()
+    public var proxy = Proxy()
+    public var workloads: [Workload] = []
+
+    /// The line of the file (from 1) for each key that is in it, by path: "agent.socket", "workloads[0].dns".
+    public internal(set) var lines: [String: Int] = [:]
+
+    public init() {}
+
+    public struct Agent: Hashable, Sendable {
+        /// Path of the admin API's unix socket.
+        public var socket = "/run/weir/weir.sock"
+        /// Where the web page, metrics and health answer.
+        public var listen = Endpoint(address: .loopback4, port: 15999)
+        /// Where the BPF file system is mounted.
+        public var bpffs = "/sys/fs/bpf"
+        /// The directory for pins below it.
+        public var pins = "weir"
+
+        public init() {}
+    }
+
+    public struct Log: Hashable, Sendable {
+        public var format = Format.text
+        public var level = Level.info
+
+        public init() {}
+
+        public enum Format: String, Hashable, Sendable, CaseIterable {
+            case text, json
+        }
+
+        /// The levels of swift-log.
+        public enum Level: String, Hashable, Sendable, CaseIterable {
+            case trace, debug, info, notice, warning, error, critical
+        }
+    }
+
+    /// Weir's own proxy.
+    public struct Proxy: Hashable, Sendable {
+        public var connectTimeout = Duration.seconds(10)
+        /// How long a connection may pass no byte in either direction.
+        public var idleTimeout = Duration.seconds(3600)
+        public var maxConnections = 10000
+
+        public init() {}
+    }
+}

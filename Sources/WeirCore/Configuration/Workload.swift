@@ -1,0 +1,31 @@
+/// What is intercepted as one: a pod's network namespace, or a cgroup of the host.
+public struct Workload: Hashable, Sendable {
+    public var name: String
+    public var selector: Selector
+    /// The profile's name; nil for a proxy that is described by numbers.
+    public var mesh: String?
+    /// The mesh's annotations, verbatim.
+    public var annotations: [String: String]
+    /// Path of the proxy's own cgroup v2, when it is known by that.
+    public var proxyCgroup: String?
+    public var whenProxyDown: WhenProxyDown
+    /// Nil: what the node's configuration says.
+    public var mechanism: Mechanism?
+    /// What the annotations and keys add up to.
+    public var policy: PolicySpecification
+
+    public init(
+        name: String, selector: Selector, mesh: String? = nil, annotations: [String: String] = [:],
+        proxyCgroup: String? = nil, whenProxyDown: WhenProxyDown = .refuse, mechanism: Mechanism? = nil,
+        policy: PolicySpecification
+    ) {
+        self.name = name
+        self.selector = selector
+        self.mesh = mesh
+        self.annotations = annotations
+        self.proxyCgroup = proxyCgroup
+        self.whenProxyDown = whenProxyDown
+        self.mechanism = mechanism
+        self.policy = policy
+    }
+}

@@ -1,0 +1,73 @@
+/// Reads one workload of the file.
+struct WorkloadReader {
+    let value: YAMLValue
+    private(set) var name: String?
+    private(set) var selector: Selector?
+    /// Nil when something is wrong, which is noted.
+    private(set) var workload: Workload?
+
+    init(_ value: YAMLValue) {
+        self.value = value
+        guard var map = YAMLMapping(value, "a workload") else { return }
+        name = Self.name(&map)
+        selector = Self.selector(&map)
+        let mesh = map.take("mesh")
+        let proxy = map.take("proxy")
+        let down = map.take("whenProxyDown")?.word(of: WhenProxyDown.allCases.map(\.word))
+        let mechanism = map.take("mechanism")?.word(of: Mechanism.allCases.map(\.rawValue))
+        var policy: PolicyReader?
+        switch (mesh, proxy) {
+        case (let mesh?, nil):
+            policy = mesh.word(of: Profile.all.map(\.name)).flatMap(Profile.named).map { PolicyReader(profile: $0) }
+        case (nil, let proxy?):
+            policy = PolicyReader(proxy: proxy, isNamespace: selector?.key == "netns")
+        case (nil, nil):
+            value.complain("says neither mesh nor proxy; write one of them, so that Weir knows where to redirect to")
+        case (_?, _?):
+            value.complain("says both mesh and proxy; leave one of them, because a mesh brings its own proxy")
+        }
+        // The other keys are known even where there is no policy to read them into.
+        var reader = policy ?? PolicyReader(profile: .istio)
+        reader.read(&map, quietly: policy == nil)
+        map.finish()
+        guard let name, let selector, policy != nil, let specification = reader.finish(value) else { return }
+        workload = Workload(
+            name: name, selector: selector, mesh: reader.profile?.name, annotations: reader.annotations,
+            proxyCgroup: reader.proxyCgroup, whenProxyDown: down.flatMap(WhenProxyDown.init(word:)) ?? .refuse,
+            mechanism: mechanism.flatMap(Mechanism.init(rawValue:)), policy: specification)
+    }
+
+    private static func name(_ map: inout YAMLMapping) -> String? {
+        guard let value = map.take("name") else {
+            map.value.complain("has no name; add one, like name: shop/cart")
+            return nil
+        }
+        guard let name = value.string("a name") else { return nil }
+        guard name.utf8.count < PolicyReader.nameLimit else {
+            value.complain("is \(name.utf8.count) bytes long; shorten the name to \(PolicyReader.nameLimit - 1)")
+            return nil
+        }
+        return name
+    }
+
+    private static func selector(_ map: inout YAMLMapping) -> Selector? {
+        guard let value = map.take("selector") else {
+            map.value.complain("has no selector; add one of netns: PATH, cgroup: PATH or unit: NAME")
+            return nil
+        }
+        guard var keys = YAMLMapping(value, "one of netns: PATH, cgroup: PATH or unit: NAME") else { return nil }
+        let netns = keys.take("netns")
+        let cgroup = keys.take("cgroup")
+        let unit = keys.take("unit")
+        keys.finish()
+        let count = [netns, cgroup, unit].count { $0 != nil }
+        guard count == 1 else {
+            let which = count == 0 ? "none" : "\(count)"
+            value.complain("says \(which) of netns, cgroup and unit; write exactly one, or make it several workloads")
+            return nil
+        }
+        if let path = netns?.absolutePath() { return .netns(path) }
+        if let path = cgroup?.absolutePath() { return .cgroup(path) }
+        return unit?.string("the name of a systemd unit").map { .unit($0) }
+    }
+}

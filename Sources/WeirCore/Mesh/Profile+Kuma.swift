@@ -1,0 +1,34 @@
+extension Profile {
+    /// Kuma (kumahq/kuma pkg/transparentproxy/config, pkg/plugins/runtime/k8s/metadata).
+    public static let kuma = Profile(
+        name: "kuma",
+        defaults: {
+            var defaults = PolicySpecification(dialect: .kuma)
+            defaults.outboundPort = 15001
+            defaults.inboundPort = 15006
+            defaults.dnsPort = 15053
+            defaults.proxyUIDs = [5678]
+            return defaults
+        }(),
+        exemptInboundPorts: [ExemptPort(nil, annotation: "kuma.io/application-probe-proxy-port")],
+        annotations: [
+            Annotation("traffic.kuma.io/transparent-proxy-config", .kumaConfiguration),
+            Annotation("traffic.kuma.io/exclude-inbound-ports", .ports(.inboundExcludePorts, kumaPorts)),
+            Annotation("traffic.kuma.io/exclude-outbound-ports", .ports(.outboundExcludePorts, kumaPorts)),
+            Annotation("traffic.kuma.io/exclude-inbound-ips", .ranges(.inboundExcludeSources, kumaRanges)),
+            Annotation("traffic.kuma.io/exclude-outbound-ips", .ranges(.outboundExcludeRanges, kumaRanges)),
+            Annotation("traffic.kuma.io/exclude-outbound-ports-for-uids", .userPorts),
+            Annotation("kuma.io/sidecar-uid", .identity(.proxyUIDs, none: -1)),
+            Annotation("kuma.io/transparent-proxying-inbound-port", .port(.inboundPort)),
+            Annotation("kuma.io/transparent-proxying-outbound-port", .port(.outboundPort)),
+            Annotation("kuma.io/builtin-dns", .dns),
+            Annotation("kuma.io/builtin-dns-port", .port(.dnsPort)),
+            Annotation("kuma.io/gateway", .gateway),
+            Annotation("kuma.io/transparent-proxying-ip-family-mode", .ipFamily),
+            Annotation("kuma.io/application-probe-proxy-port", .exemptPort),
+        ],
+        proxyReadsUntilEmpty: true)
+
+    private static let kumaPorts = PortSyntax(ranges: false, trimsItems: true, skipsEmpty: true, lowest: 1)
+    private static let kumaRanges = RangeSyntax(addresses: true, trimsItems: true, skipsEmpty: true)
+}

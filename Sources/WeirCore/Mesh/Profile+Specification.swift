@@ -1,0 +1,55 @@
+extension Profile {
+    /// What a workload's annotations add up to, read as the mesh reads them. Annotations of others are ignored.
+    /// - Throws: all that the mesh would not accept, and misspelt names of its annotations.
+    public func specification(annotations texts: [String: String] = [:]) throws(AnnotationError) -> PolicySpecification {
+        var specification = defaults
+        let problems = apply(texts, to: &specification)
+        guard problems.isEmpty else { throw AnnotationError(problems: problems) }
+        exemptPorts(texts, in: &specification)
+        return specification
+    }
+
+    /// Applies annotations without the exempt ports.
+    /// - Returns: what is wrong with them.
+    func apply(_ texts: [String: String], to specification: inout PolicySpecification) -> [AnnotationError.Problem] {
+        var problems: [AnnotationError.Problem] = []
+        for annotation in annotations {
+            guard let text = texts[annotation.name] else { continue }
+            if case .interfaces(_, let other?) = annotation.effect, texts[other] != nil { continue }
+            do {
+                try annotation.apply(text, to: &specification)
+            } catch {
+                problems.append(AnnotationError.Problem(annotation: annotation.name, sentence: error.sentence))
+            }
+        }
+        return problems + misspelt(texts)
+    }
+
+    /// Adds the ports that the mesh always exempts to the inbound exclusions.
+    func exemptPorts(_ texts: [String: String], in specification: inout PolicySpecification) {
+        for exempt in exemptInboundPorts {
+            let said = exempt.annotation.flatMap { texts[$0] }.flatMap { Decimal.read($0.trimmed, upTo: 65535) }
+            let port = said.map { UInt16($0) } ?? exempt.port
+            if let port, port != 0 { specification.inboundExcludePorts.append(PortRange(port)) }
+        }
+    }
+
+    /// Names that differ by a letter or two from an annotation of the mesh.
+    private func misspelt(_ texts: [String: String]) -> [AnnotationError.Problem] {
+        let known = Set(annotations.map(\.name))
+        return texts.keys.sorted().filter { !known.contains($0) }.compactMap { name in
+            guard let nearest = Spelling.nearest(to: name, among: known), Spelling.distance(name, nearest) <= 2
+            else { return nil }
+            return AnnotationError.Problem(
+                annotation: name, sentence: "the \(self.name) mesh has no such annotation; did you mean \(nearest)?")
+        }
+    }
+}
+
+extension String {
+    /// Without the spaces, tabs and line ends around it.
+    var trimmed: String {
+        let isSpace: (Character) -> Bool = { $0.isWhitespace }
+        return String(drop(while: isSpace).reversed().drop(while: isSpace).reversed())
+    }
+}

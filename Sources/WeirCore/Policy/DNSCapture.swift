@@ -1,0 +1,7 @@
+/// Which DNS queries go to the proxy's DNS port.
+public enum DNSCapture: Hashable, Sendable {
+    case off
+    case all
+    /// Those to these servers; none captures nothing, and then counts as off.
+    case servers([Address])
+}

@@ -1,0 +1,72 @@
+/// What a workload's traffic policy says, whichever way it was written down: annotations, the configuration file, or
+/// the oracle's vocabulary (`../shared/oracle/README.md`). `PolicyCompiler` turns it into what the kernel runs.
+public struct PolicySpecification: Hashable, Sendable {
+    /// Whose order of evaluation applies.
+    public var dialect: Dialect
+    /// The annotation or key that each setting came from; settings that are not here come from the profile.
+    public var origins: [Setting: String] = [:]
+
+    /// Ports of the proxy, in host order; a verdict whose port is nil does not occur.
+    public var outboundPort: UInt16?
+    public var inboundPort: UInt16?
+    public var dnsPort: UInt16?
+    public var tunnelPort: UInt16?
+    /// Where the proxy listens for each family.
+    public var proxyAddress4 = Address.loopback4
+    public var proxyAddress6 = Address.loopback6
+
+    /// Whose sockets are the proxy's, as the initial user namespace sees them. The order of uids matters to Istio.
+    public var proxyUIDs: [UInt32] = []
+    public var proxyGIDs: [UInt32] = []
+    /// Whether the proxy is also known by its cgroup.
+    public var proxyCgroup = false
+    /// SO_MARK of the proxy's own connections in TPROXY mode; 0 for none.
+    public var mark: UInt32 = 0
+
+    /// Whether IPv6 is captured at all.
+    public var ipv6 = true
+    public var interceptionMode = InterceptionMode.redirect
+    public var outboundEnabled = true
+    public var inboundEnabled = true
+
+    public var outboundIncludePorts: [PortRange] = []
+    public var outboundExcludePorts: [PortRange] = []
+    public var outboundIncludeRanges = Selection<CIDR>.all
+    public var outboundExcludeRanges: [CIDR] = []
+    public var outboundExcludePortsForUIDs: [UserPorts] = []
+    public var inboundIncludePorts = Selection<PortRange>.all
+    public var inboundExcludePorts: [PortRange] = []
+    /// Ranges of clients.
+    public var inboundExcludeSources: [CIDR] = []
+    public var ownerGroupsInclude = Selection<UInt32>.all
+    public var ownerGroupsExclude: [UInt32] = []
+
+    /// The IPv4 range that counts as loopback address; for IPv6 it is always ::1.
+    public var loopbackRange = CIDR(.loopback4)
+    public var dns = DNSCapture.off
+    /// Names of interfaces whose traffic is left alone; a trailing `+` stands for any ending.
+    public var excludeInterfaces: [String] = []
+    public var virtualInterfaces: [VirtualInterface] = []
+
+    public init(dialect: Dialect) {
+        self.dialect = dialect
+    }
+
+    /// The name that a rule cites for a setting: the annotation or key, else the profile.
+    public func origin(of setting: Setting?) -> String {
+        setting.flatMap { origins[$0] } ?? "profile \(dialect.name)"
+    }
+
+    /// Whether a range of loopback addresses is included by name, which makes Istio redirect calls to the own pod.
+    public var includesLoopback: Bool {
+        outboundIncludeRanges.list.contains { $0.address.isLoopback }
+    }
+
+    public var capturesDNS: Bool {
+        switch dns {
+        case .off: false
+        case .all: true
+        case .servers(let servers): !servers.isEmpty
+        }
+    }
+}

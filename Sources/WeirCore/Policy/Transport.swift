@@ -1,0 +1,5 @@
+/// The transport of an attempt, with its number in the IP header.
+public enum Transport: UInt8, Hashable, Sendable, CaseIterable {
+    case tcp = 6
+    case udp = 17
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Glibc
+import WeirAgent
+import WeirCore
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Run a command with its traffic intercepted, and say what happened to it.",
+        discussion: """
+            Without --proxy or --mesh the traffic goes through Weir's own proxy. The summary goes to stderr; the exit \
+            status is the command's.
+            """)
+
+    @Option(help: "The transparent proxy to send traffic to, such as 127.0.0.1:15001 or [::1]:15001.")
+    var proxy: String?
+    @Option(help: "Send traffic where this mesh's sidecar listens: istio, linkerd, kuma or osm.")
+    var mesh: String?
+    @Option(help: "Send DNS (port 53, UDP and TCP) to this address and port.")
+    var dns: String?
+    @Option(help: "Run the command as this user: a name or a number.")
+    var user: String?
+    @Flag(help: "Print no summary.")
+    var quiet = false
+    @Option(name: .shortAndLong, help: "How the summary is printed.")
+    var output = OutputFormat.table
+    @OptionGroup var options: GlobalOptions
+    @Argument(parsing: .postTerminator, help: "The command, after --.")
+    var command: [String]
+
+    func validate() throws {
+        if command.isEmpty { throw ValidationError("Name the command to run after --: weir run -- curl http://…") }
+        if let mesh, Profile.named(mesh) == nil {
+            throw ValidationError("There is no mesh \"\(mesh)\"; use \(Profile.all.map(\.name).joined(separator: ", ")).")
+        }
+    }
+
+    func run() async throws {
+        try await reporting(options) {
+            var session = RunSession.Options(command: command)
+            session.proxy = try proxy.map { text throws(InvalidValue) in try Endpoint(parsing: text) }
+            session.dns = try dns.map { text throws(InvalidValue) in try Endpoint(parsing: text) }
+            session.mesh = mesh.flatMap(Profile.named)
+            if let user { (session.uid, session.gid) = try identity(of: user) }
+            // The terminal sends ^C to the whole group; the summary still has to be printed.
+            signal(SIGINT, SIG_IGN)
+            let summary = try await RunSession(session).run(launcher: "/proc/self/exe")
+            if !quiet { writeError(output == .json ? try JSONText.render(summary.report) : summary.text) }
+            throw ExitCode(summary.exitCode)
+        }
+    }
+
+    private func identity(of user: String) throws -> (UInt32, UInt32) {
+        if let entry = getpwnam(user) { return (entry.pointee.pw_uid, entry.pointee.pw_gid) }
+        if let number = UInt32(user) { return (number, getpwuid(number)?.pointee.pw_gid ?? number) }
+        throw InvalidValue("there is no user \"\(user)\"; give a name of /etc/passwd or a number")
+    }
+}

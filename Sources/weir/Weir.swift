@@ -1,0 +1,12 @@
+import ArgumentParser
+import Glibc
+import WeirBPF
+
+/// The table of commands. Nouns read, verbs change; bare `weir` is `weir status`.
+@main struct Weir: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "weir",
+        abstract: "Steers a workload's TCP and DNS traffic into its sidecar proxy with eBPF.",
+        discussion: "Exit status: 0 fine, 1 a problem was found, 2 could not run, 64 wrong usage.",
+        subcommands: [RunCommand.self, ExecInCgroupCommand.self])
+}

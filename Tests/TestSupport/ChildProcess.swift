@@ -1,0 +1,97 @@
+import Foundation
+import Synchronization
+
+/// A process that a test started. It dies with the test process, and with this object.
+///
+/// What it prints goes to files, so it never waits for a reader, and a failed test can show all of it.
+public final class ChildProcess: Sendable {
+    public struct Output: Sendable {
+        /// The exit code, or 128 + the signal that ended it.
+        public let status: Int32
+        public let output: String
+        public let errors: String
+    }
+
+    public enum Stream: Sendable { case output, errors }
+
+    /// The command's own id: `weir-exercise in` becomes the command.
+    public let pid: Int32
+    public let arguments: [String]
+    private let outputPath: String
+    private let errorsPath: String
+    private let status = Mutex<Int32?>(nil)
+
+    public init(
+        _ arguments: [String], in place: Place = .here, input: String = "/dev/null",
+        environment: [String: String] = [:]
+    ) throws {
+        let name = URL(fileURLWithPath: arguments[0]).lastPathComponent
+        outputPath = try Workspace.write("\(name).out")
+        errorsPath = try Workspace.write("\(name).err")
+        self.arguments = arguments
+        let descriptors = [
+            open(input, O_RDONLY | O_CLOEXEC), open(outputPath, O_WRONLY | O_APPEND | O_CLOEXEC),
+            open(errorsPath, O_WRONLY | O_APPEND | O_CLOEXEC),
+        ]
+        defer { for descriptor in descriptors { close(descriptor) } }
+        let base = ["PATH": Programs.searchPath, "HOME": "/tmp", "LANG": "C.UTF-8"]
+        pid = try Spawner.shared.spawn(
+            .init(
+                arguments: try place.prefix() + arguments,
+                environment: base.merging(environment) { $1 }.map { "\($0)=\($1)" }, descriptors: descriptors))
+    }
+
+    deinit { _ = stop(SIGKILL) }
+
+    public var output: String { Workspace.read(outputPath) }
+    public var errors: String { Workspace.read(errorsPath) }
+
+    /// The status when it has ended; never waits.
+    public func poll() -> Int32? {
+        status.withLock { status in
+            var raw: Int32 = 0
+            if status == nil, waitpid(pid, &raw, WNOHANG) == pid {
+                status = raw & 0x7f == 0 ? (raw >> 8) & 0xff : 128 + (raw & 0x7f)
+            }
+            return status
+        }
+    }
+
+    public func signal(_ number: Int32) {
+        if poll() == nil { kill(pid, number) }
+    }
+
+    /// Waits for its end. The limit only bounds a test that hangs.
+    public func wait(limit seconds: Double = 120) throws -> Output {
+        guard let status = Eventually.value(within: seconds, { poll() }) else {
+            throw TestError("\(arguments.joined(separator: " ")) did not end in \(seconds) s", output: output + errors)
+        }
+        return Output(status: status, output: output, errors: errors)
+    }
+
+    /// Ends it, with SIGTERM unless another signal is given, and waits for the end.
+    @discardableResult
+    public func stop(_ number: Int32? = nil) -> Output {
+        signal(number ?? SIGTERM)
+        if Eventually.value(within: 20, { poll() }) == nil {
+            signal(SIGKILL)
+            _ = Eventually.value(within: 20) { poll() }
+        }
+        return Output(status: poll() ?? -1, output: output, errors: errors)
+    }
+
+    /// Waits until it has printed a line that contains the text, and returns that line.
+    @discardableResult
+    public func waitForLine(_ text: String, in stream: Stream = .output, limit seconds: Double = 60) throws -> String {
+        let line = Eventually.value(within: seconds) { () -> String?? in
+            let ended = poll() != nil
+            let lines = (stream == .output ? output : errors).split(separator: "\n")
+            if let line = lines.first(where: { $0.contains(text) }) { return .some(String(line)) }
+            return ended ? .some(nil) : nil
+        }
+        guard case .some(.some(let found)) = line else {
+            throw TestError("\(arguments.joined(separator: " ")) did not say '\(text)'", output: output + errors)
+        }
+        return found
+    }
+}

@@ -1,0 +1,27 @@
+/// Where, and as whom, a program runs.
+public struct Place: Sendable {
+    /// Name of, or path to, a network namespace; nil is the test's own.
+    public var namespace: String?
+    public var cgroup: String?
+    public var uid: UInt32?
+    public var gid: UInt32?
+
+    public init(namespace: String? = nil, cgroup: String? = nil, uid: UInt32? = nil, gid: UInt32? = nil) {
+        self.namespace = namespace
+        self.cgroup = cgroup
+        self.uid = uid
+        self.gid = gid
+    }
+
+    public static let here = Place()
+
+    /// `weir-exercise in ... --`: what to put before a command.
+    func prefix() throws -> [String] {
+        var words = [try Programs.exercise.get(), "in"]
+        if let namespace { words += ["--netns", namespace] }
+        if let cgroup { words += ["--cgroup", cgroup] }
+        if let uid { words += ["--uid", String(uid)] }
+        if let gid { words += ["--gid", String(gid)] }
+        return words + ["--"]
+    }
+}

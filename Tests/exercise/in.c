@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * in: runs a command in a network namespace, in a cgroup, under other ids,
+ * with the same pid.  The command dies with the thread that started it, so
+ * nothing outlives a killed test (start it from a thread that stays).
+ *
+ * The program is opened before the ids change: one in a directory that only
+ * root may enter runs all the same, but is then no script.
+ */
+#include "exercise.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static int open_program(const char *name)
+{
+	char path[4096];
+	const char *next, *search = getenv("PATH");
+	int fd;
+
+	if (strchr(name, '/'))
+		return open(name, O_PATH);
+	for (; search && *search; search = *next ? next + 1 : next) {
+		next = strchrnul(search, ':');
+		snprintf(path, sizeof(path), "%.*s/%s", (int)(next - search), search, name);
+		fd = access(path, X_OK) ? -1 : open(path, O_PATH);
+		if (fd >= 0)
+			return fd;
+	}
+	return -1;
+}
+
+int in_command(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"netns", required_argument, NULL, 'n'}, {"cgroup", required_argument, NULL, 'c'},
+		{"uid", required_argument, NULL, 'u'},   {"gid", required_argument, NULL, 'g'},
+		{"orphan", no_argument, NULL, 'o'},      {0},
+	};
+	const char *netns = NULL, *cgroup = NULL;
+	long uid = -1, gid = -1;
+	bool orphan = false;
+	int option, program;
+
+	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		switch (option) {
+		case 'n': netns = optarg; break;
+		case 'c': cgroup = optarg; break;
+		case 'u': uid = parse_number(optarg, 0, 0xfffffffe); break;
+		case 'g': gid = parse_number(optarg, 0, 0xfffffffe); break;
+		case 'o': orphan = true; break;
+		default: return 64;
+		}
+	}
+	if (optind >= argc)
+		die("in: no command was given");
+	/* Nothing of the parent's but standard input, output and error. */
+	if (close_range(3, ~0U, 0))
+		die_errno("close_range");
+	if (cgroup)
+		join_cgroup(cgroup);
+	if (netns)
+		enter_netns(netns);
+	program = open_program(argv[optind]);
+	if (program < 0)
+		die_errno(argv[optind]);
+	become(uid, gid);
+	/* A change of ids clears this, so it comes after. */
+	if (!orphan && prctl(PR_SET_PDEATHSIG, SIGKILL))
+		die_errno("prctl");
+	if (!orphan && getppid() == 1)
+		die("in: the parent is gone already");
+	if (strchr(argv[optind], '/'))
+		execv(argv[optind], argv + optind);
+	else
+		execvp(argv[optind], argv + optind);
+	fcntl(program, F_SETFD, FD_CLOEXEC);
+	fexecve(program, argv + optind, environ);
+	die_errno(argv[optind]);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The words of the reasons, and proof that no struct of abi.h has hidden padding. */
+#include <weir/abi.h>
+
+static const struct {
+	const char *word;
+	const char *sentence;
+} reasons[] = {
+#define WEIR_REASON_ROW(constant, word, sentence) { word, sentence },
+	WEIR_REASONS(WEIR_REASON_ROW)
+#undef WEIR_REASON_ROW
+};
+
+const char *weir_reason_word(__u32 reason)
+{
+	return reason < WEIR_REASON_COUNT ? reasons[reason].word : "unknown";
+}
+
+const char *weir_reason_sentence(__u32 reason)
+{
+	return reason < WEIR_REASON_COUNT ? reasons[reason].sentence : "";
+}
+
+#define ASSERT_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type " changed: raise WEIR_ABI_VERSION")
+ASSERT_SIZE(weir_rule, 12);
+ASSERT_SIZE(weir_policy, 112 + 2 * 32 * 12 + 3 * 8192);
+ASSERT_SIZE(weir_workload, 24 + WEIR_NAME_SIZE);
+ASSERT_SIZE(weir_owner, 12);
+ASSERT_SIZE(weir_prefix, 28);
+ASSERT_SIZE(weir_destination, 28);
+ASSERT_SIZE(weir_route, 24);
+ASSERT_SIZE(weir_tuple, 48);
+ASSERT_SIZE(weir_origin, 24);
+ASSERT_SIZE(weir_socket, 40);
+ASSERT_SIZE(weir_datagrams, 8 + 8 * 20);
+ASSERT_SIZE(weir_listener, 16);
+ASSERT_SIZE(weir_counter_key, 8);
+ASSERT_SIZE(weir_counter, 32);
+ASSERT_SIZE(weir_flow, 104);
+ASSERT_SIZE(weir_settings, 16);
+ASSERT_SIZE(weir_attempt, 80);

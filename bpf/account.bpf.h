@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Counting: every decision is counted under its reason, every lost record too. */
+#ifndef WEIR_ACCOUNT_BPF_H
+#define WEIR_ACCOUNT_BPF_H
+
+/* Reads workload, direction, verdict, reason; writes weir_counters.  NULL when
+ * the map is full, in which case only the count is lost. */
+static __always_inline struct weir_counter *counter_of(__u32 workload, __u8 direction, __u8 verdict,
+						       __u8 reason, __u8 protocol)
+{
+	struct weir_counter_key key = {
+		.workload = workload,
+		.direction = direction,
+		.verdict = verdict,
+		.reason = reason,
+		.protocol = protocol,
+	};
+	struct weir_counter *counter = bpf_map_lookup_elem(&weir_counters, &key);
+
+	if (counter)
+		return counter;
+
+	struct weir_counter zero = {};
+	bpf_map_update_elem(&weir_counters, &key, &zero, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&weir_counters, &key);
+}
+
+/* A program on a task's behalf can be preempted by one in softirq on the same
+ * processor, so the increments are atomic although the map is per processor. */
+static __always_inline void count(__u32 workload, __u8 direction, __u8 verdict, __u8 reason, __u8 protocol)
+{
+	struct weir_counter *counter = counter_of(workload, direction, verdict, reason, protocol);
+
+	if (counter)
+		__sync_fetch_and_add(&counter->connections, 1);
+}
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Hook 7: the end of a connection: its record, its counters, nothing left behind. */
+#ifndef WEIR_CLOSED_BPF_H
+#define WEIR_CLOSED_BPF_H
+
+/*
+ * Payload bytes that the peer acknowledged and that arrived.  The kernel's
+ * bytes_acked counts the SYN of the side that connected and an acknowledged
+ * FIN, bytes_received the peer's FIN (net/ipv4/tcp_input.c, tcp_ack and
+ * tcp_data_queue).
+ */
+static __always_inline void read_bytes(struct bpf_sock_ops *ctx, struct bpf_sock *sk, __u32 old_state,
+				       bool connected, __u64 *sent, __u64 *received)
+{
+	unsigned long flags = BPF_CORE_READ(kernel_sock(sk), __sk_common.skc_flags);
+	__u64 acknowledged = ctx->bytes_acked;
+	__u64 arrived = ctx->bytes_received;
+
+	if (connected && acknowledged)
+		acknowledged--;
+	if ((old_state == BPF_TCP_FIN_WAIT2 || old_state == BPF_TCP_TIME_WAIT) && acknowledged)
+		acknowledged--;
+	if (flags & (1ul << SOCK_DONE) && arrived)
+		arrived--;
+	*sent = acknowledged;
+	*received = arrived;
+}
+
+static __always_inline void emit_flow(const struct weir_socket *socket, const struct weir_tuple *tuple,
+				      __u8 end, __u64 sent, __u64 received)
+{
+	struct weir_flow *flow = bpf_ringbuf_reserve(&weir_flows, sizeof(*flow), 0);
+	bool inbound = socket->direction == WEIR_INBOUND;
+
+	if (!flow) {
+		/* Nobody reads, or not fast enough: the loss itself is counted, under no workload. */
+		count(0, socket->direction, WEIR_VERDICT_DIRECT, WEIR_REASON_NO_MEMORY, IPPROTO_TCP);
+		return;
+	}
+	flow->started_ns = socket->started_ns;
+	flow->ended_ns = bpf_ktime_get_ns();
+	flow->sent_bytes = sent;
+	flow->received_bytes = received;
+	flow->netns = tuple->netns;
+	flow->workload = socket->workload;
+	flow->direction = socket->direction;
+	flow->verdict = socket->verdict;
+	flow->reason = socket->reason;
+	flow->end = end;
+	__builtin_memcpy(flow->source, inbound ? tuple->remote : tuple->local, sizeof(flow->source));
+	flow->source_port = inbound ? tuple->remote_port : tuple->local_port;
+	__builtin_memcpy(flow->destination, socket->origin, sizeof(flow->destination));
+	flow->destination_port = socket->origin_port;
+	__builtin_memcpy(flow->target, inbound ? tuple->local : tuple->remote, sizeof(flow->target));
+	flow->target_port = inbound ? tuple->local_port : tuple->remote_port;
+	flow->pad = 0;
+	/* The reader looks once a second; only a ring that fills up wakes it. */
+	bpf_ringbuf_submit(flow, bpf_ringbuf_query(&weir_flows, BPF_RB_AVAIL_DATA) > WEIR_FLOW_BYTES / 4
+					 ? BPF_RB_FORCE_WAKEUP
+					 : BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *sk, struct weir_socket *socket,
+				     __u32 old_state)
+{
+	bool connected = socket->flags & WEIR_SOCKET_CONNECTED;
+	__u8 end = socket->flags & WEIR_SOCKET_ESTABLISHED ? WEIR_FLOW_CLOSED : WEIR_FLOW_FAILED;
+	struct weir_tuple tuple = {};
+	__u64 sent, received;
+
+	read_tuple(ctx, &tuple);
+	if (socket->flags & WEIR_SOCKET_SENT)
+		bpf_map_delete_elem(&weir_origins, &tuple);
+	read_bytes(ctx, sk, old_state, connected, &sent, &received);
+
+	struct weir_counter *counter = counter_of(socket->workload, socket->direction, socket->verdict,
+						  socket->reason, IPPROTO_TCP);
+
+	if (counter) {
+		if (end == WEIR_FLOW_FAILED)
+			__sync_fetch_and_add(&counter->failed, 1);
+		__sync_fetch_and_add(&counter->sent_bytes, sent);
+		__sync_fetch_and_add(&counter->received_bytes, received);
+	}
+	emit_flow(socket, &tuple, end, sent, received);
+	socket->flags &= WEIR_SOCKET_BOUND;	/* the socket may connect again */
+}
+
+#endif

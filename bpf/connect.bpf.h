@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Hook 1: connect() of TCP and UDP sockets. */
+#ifndef WEIR_CONNECT_BPF_H
+#define WEIR_CONNECT_BPF_H
+
+enum { REFUSE = 0, PROCEED = 1 };	/* what a sock_addr hook returns; REFUSE gives EPERM */
+
+/* Whether somebody listens at an address of this namespace. */
+static __always_inline bool is_listening(struct bpf_sock_addr *ctx, const union address *address, __be16 port,
+					 __u8 protocol)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *listener;
+	__u32 size = sizeof(tuple.ipv4);
+
+	if (is_ipv4(address)) {
+		tuple.ipv4.daddr = address->words[3];
+		tuple.ipv4.dport = port;
+	} else {
+		__builtin_memcpy(tuple.ipv6.daddr, address->words, sizeof(tuple.ipv6.daddr));
+		tuple.ipv6.dport = port;
+		size = sizeof(tuple.ipv6);
+	}
+	if (protocol == IPPROTO_UDP)
+		listener = bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	else
+		listener = bpf_sk_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!listener)
+		return false;
+	bpf_sk_release(listener);
+	return true;
+}
+
+/*
+ * Give an unbound socket the source it would have had on the way to its
+ * origin, so that getsockname() and the proxy see it.  The port stays open
+ * until connect() chooses it (port 0 in bpf_bind() does not allocate one).
+ * An unspecified source undoes an earlier choice.  Failing is harmless: the
+ * address went away, and the kernel chooses.
+ */
+static __always_inline int bind_source(struct bpf_sock_addr *ctx, bool six, const union address *source)
+{
+	if (six) {
+		struct weir_sockaddr_in6 local = { .sin6_family = AF_INET6 };
+
+		__builtin_memcpy(local.sin6_addr, source->words, sizeof(local.sin6_addr));
+		return bpf_bind(ctx, (struct sockaddr *)&local, sizeof(local));
+	}
+	struct weir_sockaddr_in local = { .sin_family = AF_INET, .sin_addr = source->words[3] };
+
+	return bpf_bind(ctx, (struct sockaddr *)&local, sizeof(local));
+}
+
+/* The address the proxy listens on for this family; false when the policy names none. */
+static __always_inline bool find_target(const struct weir_policy *policy, __u8 verdict,
+					const union address *destination, union address *target)
+{
+	bool four = is_ipv4(destination);
+
+	if (verdict == WEIR_VERDICT_DNS) {
+		*target = *(const union address *)(four ? policy->dns4 : policy->dns6);
+		if (target->halves[0] || target->halves[1])
+			return true;
+	}
+	*target = *(const union address *)(four ? policy->proxy4 : policy->proxy6);
+	return target->halves[0] || target->halves[1];
+}
+
+/*
+ * Turn a verdict into a port.  When the proxy does not listen, the workload's
+ * whenProxyDown decides; by default nothing is looked up and the kernel
+ * refuses the connection, as it does behind iptables.
+ */
+static __always_inline __be16 find_port(struct bpf_sock_addr *ctx, const struct weir_workload *workload,
+					const struct weir_policy *policy, __u8 protocol,
+					const union address *target, struct decision *decision)
+{
+	__be16 port = policy->port[decision->verdict & 7];
+
+	if (workload->when_proxy_down == WEIR_DOWN_REFUSE || is_listening(ctx, target, port, protocol))
+		return port;
+	if (workload->when_proxy_down == WEIR_DOWN_FALLBACK && protocol == IPPROTO_TCP) {
+		if (!workload->fallback_port)
+			return port;
+		decision->verdict = WEIR_VERDICT_FALLBACK;
+		decision->reason = WEIR_REASON_PROXY_DOWN_FALLBACK;
+		return workload->fallback_port;
+	}
+	decision->verdict = WEIR_VERDICT_DIRECT;
+	decision->reason = WEIR_REASON_PROXY_DOWN_DIRECT;
+	return 0;
+}
+
+/* The storage of this socket, with what was decided.  Sockets of the proxy get
+ * none: nothing is recorded of them.  NULL: none wanted, or no memory. */
+static __always_inline struct weir_socket *remember(struct bpf_sock *sk, const struct weir_workload *workload,
+						    const struct attempt *attempt,
+						    const struct decision *decision)
+{
+	bool is_proxy = decision->reason == WEIR_REASON_PROXY || decision->reason == WEIR_REASON_WEIR_PROXY;
+	struct weir_socket *socket =
+		bpf_sk_storage_get(&weir_socks, sk, 0, is_proxy ? 0 : BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!socket)
+		return NULL;
+	socket->workload = workload->id;
+	socket->flags &= WEIR_SOCKET_BOUND;
+	socket->verdict = decision->verdict;
+	socket->reason = decision->reason;
+	socket->direction = WEIR_OUTBOUND;
+	__builtin_memcpy(socket->origin, attempt->destination.bytes, sizeof(socket->origin));
+	socket->origin_port = attempt->destination_port;
+	socket->started_ns = bpf_ktime_get_ns();
+	return socket;
+}
+
+static __always_inline int pass(struct bpf_sock_addr *ctx, bool six, struct bpf_sock *sk,
+				const struct weir_workload *workload, const struct attempt *attempt,
+				const struct decision *decision)
+{
+	union address none = {};
+	struct weir_socket *socket = remember(sk, workload, attempt, decision);
+
+	count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_DIRECT, decision->reason, attempt->protocol);
+	if (socket && socket->flags & WEIR_SOCKET_BOUND) {
+		bind_source(ctx, six, &none);
+		socket->flags &= ~WEIR_SOCKET_BOUND;
+	}
+	return PROCEED;
+}
+
+static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct bpf_sock *sk,
+				    const struct weir_workload *workload, const struct weir_policy *policy,
+				    struct attempt *attempt, const struct weir_route *route,
+				    struct decision *decision)
+{
+	union address target;
+
+	if (!find_target(policy, decision->verdict, &attempt->destination, &target)) {
+		decision->verdict = WEIR_VERDICT_DIRECT;
+		decision->reason = WEIR_REASON_FAMILY;
+		return pass(ctx, six, sk, workload, attempt, decision);
+	}
+
+	__be16 port = find_port(ctx, workload, policy, attempt->protocol, &target, decision);
+
+	if (decision->verdict == WEIR_VERDICT_DIRECT)
+		return pass(ctx, six, sk, workload, attempt, decision);
+
+	struct weir_socket *socket = remember(sk, workload, attempt, decision);
+
+	if (!socket) {
+		count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY, attempt->protocol);
+		return REFUSE;
+	}
+	if (is_unspecified(&attempt->source) && route && route->flags & WEIR_ROUTE_SOURCE &&
+	    !bind_source(ctx, six, (const union address *)route->source))
+		socket->flags |= WEIR_SOCKET_BOUND;
+	count(workload->id, WEIR_OUTBOUND, decision->verdict, decision->reason, attempt->protocol);
+	write_user_address(ctx, six, &target, port);
+	return PROCEED;
+}
+
+static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
+{
+	struct bpf_sock *sk = ctx->sk;	/* once: two loads are two pointers to the verifier */
+	struct attempt attempt = {};
+	struct decision decision = { .verdict = WEIR_VERDICT_DIRECT, .reason = WEIR_REASON_NO_POLICY };
+
+	if (!sk || (ctx->type != SOCK_STREAM && ctx->type != SOCK_DGRAM))
+		return PROCEED;
+	attempt.netns = bpf_get_netns_cookie(ctx);
+
+	struct weir_workload *workload = find_workload(attempt.netns, sk);
+
+	if (!workload)
+		return PROCEED;
+	attempt.protocol = ctx->type == SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP;
+	attempt.destination_port = port_of(ctx->user_port);
+	read_user_address(ctx, six, &attempt.destination);
+
+	const struct weir_policy *policy = find_policy(workload->policy);
+
+	if (!policy)
+		return pass(ctx, six, sk, workload, &attempt, &decision);
+	if (sk->mark == WEIR_MARK) {
+		decision.reason = WEIR_REASON_WEIR_PROXY;
+		return pass(ctx, six, sk, workload, &attempt, &decision);
+	}
+	attempt.mark = sk->mark;
+	read_owner(sk, &attempt);
+	attempt.by_proxy_cgroup = is_proxy_cgroup(workload, policy, sk);
+
+	struct weir_socket *earlier = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
+
+	if (!earlier || !(earlier->flags & WEIR_SOCKET_BOUND))
+		read_local_address(sk, &attempt.source);
+
+	struct weir_route *route = find_route(attempt.netns, &attempt.destination);
+
+	decision = decide(policy, WEIR_OUTBOUND, outbound_facts(policy, workload->policy, &attempt, route));
+	if (decision.verdict == WEIR_VERDICT_DIRECT)
+		return pass(ctx, six, sk, workload, &attempt, &decision);
+	return redirect(ctx, six, sk, workload, policy, &attempt, route, &decision);
+}
+
+/*
+ * When: connect() on an AF_INET socket, blocking or not, from any system call
+ * (io_uring, MSG_FASTOPEN and MPTCP included), before the kernel routes it.
+ * Reads: weir_pods or weir_cgroups, then the maps of policy.bpf.h.
+ * Writes: weir_socks, weir_counters, the address that is connected to.
+ * Returns: 1, go on; 0, EPERM to the caller (no memory for the origin).
+ */
+SEC("cgroup/connect4")
+int weir_connect4(struct bpf_sock_addr *ctx)
+{
+	return on_connect(ctx, false);
+}
+
+/* The same for AF_INET6 sockets, IPv4-mapped destinations included. */
+SEC("cgroup/connect6")
+int weir_connect6(struct bpf_sock_addr *ctx)
+{
+	return on_connect(ctx, true);
+}
+
+#endif

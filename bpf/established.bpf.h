@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Hook 2: what TCP tells of a connection's life.  The origin goes from the
+ * client's socket to the proxy's: under the 4-tuple while the handshake is in
+ * flight, in the accepted socket from then on.
+ */
+#ifndef WEIR_ESTABLISHED_BPF_H
+#define WEIR_ESTABLISHED_BPF_H
+
+static __always_inline void watch_states(struct bpf_sock_ops *ctx)
+{
+	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+}
+
+/* The source port is known, the SYN has not left. */
+static __always_inline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
+{
+	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
+	struct weir_tuple tuple = {};
+	struct weir_origin origin = {};
+
+	if (!socket)
+		return;
+	watch_states(ctx);
+	socket->flags |= WEIR_SOCKET_CONNECTED;
+	if (socket->verdict == WEIR_VERDICT_DIRECT)
+		return;
+	read_tuple(ctx, &tuple);
+	__builtin_memcpy(origin.address, socket->origin, sizeof(origin.address));
+	origin.port = socket->origin_port;
+	origin.verdict = socket->verdict;
+	origin.reason = socket->reason;
+	origin.workload = socket->workload;
+	if (bpf_map_update_elem(&weir_origins, &tuple, &origin, BPF_ANY))
+		count(socket->workload, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY, IPPROTO_TCP);
+	socket->flags |= WEIR_SOCKET_SENT;
+}
+
+/* The client's end is established. */
+static __always_inline void on_connected(struct bpf_sock *sk)
+{
+	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
+
+	if (socket)
+		socket->flags |= WEIR_SOCKET_ESTABLISHED;
+}
+
+/* What the accepted socket keeps of its client's origin. */
+static __always_inline bool take_origin(struct bpf_sock *sk, const struct weir_tuple *tuple)
+{
+	struct weir_tuple client = {};
+
+	turn_tuple(&client, tuple);
+
+	struct weir_origin *origin = bpf_map_lookup_elem(&weir_origins, &client);
+
+	if (!origin)
+		return false;
+
+	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!socket)
+		return true;	/* getsockopt() finds the origin under the 4-tuple */
+	socket->workload = origin->workload;
+	socket->flags = WEIR_SOCKET_ACCEPTED;
+	socket->verdict = origin->verdict;
+	socket->reason = origin->reason;
+	__builtin_memcpy(socket->origin, origin->address, sizeof(socket->origin));
+	socket->origin_port = origin->port;
+	bpf_map_delete_elem(&weir_origins, &client);
+	return true;
+}
+
+/* Record a connection that inbound.bpf.h has steered (or left alone) by deciding it again. */
+static __always_inline void record_inbound(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
+					   const struct weir_tuple *tuple,
+					   const struct weir_workload *workload)
+{
+	const struct weir_policy *policy = find_policy(workload->policy);
+	struct attempt attempt = {
+		.source = *(const union address *)tuple->remote,
+		.destination = *(const union address *)tuple->local,
+		.destination_port = tuple->local_port,
+		.protocol = IPPROTO_TCP,
+	};
+
+	if (!policy || is_from_inside(tuple->netns, &attempt))
+		return;
+
+	struct decision decision = decide(policy, WEIR_INBOUND, inbound_facts(policy, workload->policy, &attempt));
+
+	count(workload->id, WEIR_INBOUND, decision.verdict, decision.reason, IPPROTO_TCP);
+	if (decision.verdict == WEIR_VERDICT_DIRECT)
+		return;
+
+	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!socket)
+		return;		/* the origin is the local address; only the record is lost */
+	socket->workload = workload->id;
+	socket->flags = WEIR_SOCKET_ACCEPTED | WEIR_SOCKET_ESTABLISHED;
+	socket->verdict = decision.verdict;
+	socket->reason = decision.reason;
+	socket->direction = WEIR_INBOUND;
+	__builtin_memcpy(socket->origin, tuple->local, sizeof(socket->origin));
+	socket->origin_port = tuple->local_port;
+	socket->started_ns = bpf_ktime_get_ns();
+	watch_states(ctx);
+}
+
+/* An accepted end is established; accept() has not returned yet. */
+static __always_inline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
+{
+	__u64 netns = bpf_get_netns_cookie(ctx);
+	struct weir_workload *pod = bpf_map_lookup_elem(&weir_pods, &netns);
+	struct weir_tuple tuple = {};
+
+	if (!pod && !has_cgroup_workloads())
+		return;
+	read_tuple(ctx, &tuple);
+	if (!take_origin(sk, &tuple) && pod)
+		record_inbound(ctx, sk, &tuple, pod);
+}
+
+/* A socket of a workload's namespace listens: is it one that inbound traffic goes to? */
+static __always_inline void on_listen(struct bpf_sock_ops *ctx)
+{
+	volatile struct bpf_sock_ops *from = ctx;
+	struct weir_listener key = {
+		.netns = bpf_get_netns_cookie(ctx),
+		.port = bpf_htons((__u16)from->local_port),
+		.family = (__u16)from->family,
+	};
+	struct weir_workload *pod = bpf_map_lookup_elem(&weir_pods, &key.netns);
+	const struct weir_policy *policy = pod ? find_policy(pod->policy) : NULL;
+	struct weir_tuple tuple = {};
+
+	if (!policy || (key.port != policy->port[WEIR_VERDICT_INBOUND] && key.port != pod->fallback_port))
+		return;
+	/* Traffic from outside never reaches a listener on the loopback address. */
+	read_tuple(ctx, &tuple);
+	if (key.port != pod->fallback_port && is_loopback((union address *)tuple.local))
+		return;
+	for (__u32 slot = 0; slot < WEIR_LISTENER_SLOTS; slot++) {
+		key.slot = slot;
+		if (!bpf_sock_hash_update(ctx, &weir_listeners, &key, BPF_NOEXIST))
+			return;
+	}
+}
+
+static __always_inline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
+{
+	volatile struct bpf_sock_ops *from = ctx;
+	__u32 old_state = from->args[0];
+	__u32 new_state = from->args[1];
+
+	if (new_state != BPF_TCP_CLOSE)
+		return;
+
+	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
+
+	if (socket)
+		on_close(ctx, sk, socket, old_state);
+}
+
+/*
+ * When: at each of the events below, for every TCP socket below the cgroup.
+ * Reads: weir_socks; for accepted sockets weir_pods, weir_settings, weir_origins.
+ * Writes: weir_origins, weir_socks, weir_listeners, weir_counters, weir_flows.
+ * Returns: 1; the value means nothing for these events.
+ */
+SEC("sockops")
+int weir_sockops(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	if (!sk)
+		return 1;
+	switch (ctx->op) {
+	case BPF_SOCK_OPS_TCP_CONNECT_CB:
+		on_syn(ctx, sk);
+		break;
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+		on_connected(sk);
+		break;
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		on_accepted(ctx, sk);
+		break;
+	case BPF_SOCK_OPS_TCP_LISTEN_CB:
+		on_listen(ctx);
+		break;
+	case BPF_SOCK_OPS_STATE_CB:
+		on_state(ctx, sk);
+		break;
+	}
+	return 1;
+}
+
+#endif

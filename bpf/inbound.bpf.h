@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Hook 4: connections from outside the workload's namespace.  The socket look-up
+ * is steered to the proxy's listener; packets are not rewritten, so the local
+ * address of the accepted socket is the origin and the client's is kept.
+ */
+#ifndef WEIR_INBOUND_BPF_H
+#define WEIR_INBOUND_BPF_H
+
+/* The namespace this program instance is attached to: sk_lookup programs have
+ * no helper that tells (filter.c, sk_lookup_func_proto). */
+const volatile __u64 weir_netns;
+
+/* Find a listener of the proxy, one of its SO_REUSEPORT group at most; the
+ * kernel then spreads over the group, as BPF_SK_LOOKUP_F_NO_REUSEPORT is unset. */
+static __always_inline struct bpf_sock *find_listener(__be16 port, __u16 family)
+{
+	struct weir_listener key = { .netns = weir_netns, .port = port, .family = family };
+
+	for (__u32 slot = 0; slot < WEIR_LISTENER_SLOTS; slot++) {
+		key.slot = slot;
+
+		struct bpf_sock *listener = bpf_map_lookup_elem(&weir_listeners, &key);
+
+		if (listener)
+			return listener;
+	}
+	return NULL;
+}
+
+static __always_inline bool steer(struct bpf_sk_lookup *ctx, __be16 port, __u16 family)
+{
+	struct bpf_sock *listener = find_listener(port, family);
+	long error;
+
+	if (!listener)
+		return false;
+	error = bpf_sk_assign(ctx, listener, 0);
+	bpf_sk_release(listener);
+	return !error;
+}
+
+/* An IPv4 connection may go to an IPv6 listener that takes both. */
+static __always_inline bool steer_family(struct bpf_sk_lookup *ctx, __be16 port)
+{
+	if (ctx->family == AF_INET && steer(ctx, port, AF_INET))
+		return true;
+	return steer(ctx, port, AF_INET6);
+}
+
+static __always_inline void read_attempt(struct bpf_sk_lookup *ctx, struct attempt *attempt)
+{
+	volatile struct bpf_sk_lookup *from = ctx;
+	__be32 local_ipv4 = from->local_ip4, remote_ipv4 = from->remote_ip4;
+
+	READ_IPV6(&attempt->source, from->remote_ip6);
+	READ_IPV6(&attempt->destination, from->local_ip6);
+	if (from->family != AF_INET6) {
+		map_ipv4(&attempt->source, remote_ipv4);
+		map_ipv4(&attempt->destination, local_ipv4);
+	}
+	attempt->destination_port = bpf_htons((__u16)from->local_port);
+	attempt->protocol = IPPROTO_TCP;
+}
+
+/*
+ * When: a packet of the namespace meets no established connection: a SYN.
+ * Reads: weir_pods, the maps of policy.bpf.h, weir_listeners.
+ * Writes: the socket that takes the connection.
+ * Returns: SK_PASS, go on with that socket or the kernel's own look-up;
+ * SK_DROP, nobody listens (the kernel answers a SYN with RST).
+ */
+SEC("sk_lookup")
+int weir_sk_lookup(struct bpf_sk_lookup *ctx)
+{
+	__u64 netns = weir_netns;
+	struct weir_workload *pod = bpf_map_lookup_elem(&weir_pods, &netns);
+	struct attempt attempt = {};
+
+	if (!pod || ctx->protocol != IPPROTO_TCP)
+		return SK_PASS;
+
+	const struct weir_policy *policy = find_policy(pod->policy);
+
+	read_attempt(ctx, &attempt);
+	if (!policy || is_from_inside(netns, &attempt))
+		return SK_PASS;
+
+	struct decision decision = decide(policy, WEIR_INBOUND, inbound_facts(policy, pod->policy, &attempt));
+
+	if (decision.verdict == WEIR_VERDICT_DIRECT || steer_family(ctx, policy->port[decision.verdict & 7]))
+		return SK_PASS;
+	if (pod->when_proxy_down == WEIR_DOWN_DIRECT)
+		return SK_PASS;
+	if (pod->when_proxy_down == WEIR_DOWN_FALLBACK && steer_family(ctx, pod->fallback_port))
+		return SK_PASS;
+	return SK_DROP;
+}
+
+#endif

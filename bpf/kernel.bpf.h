@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the programs need of the kernel: UAPI headers, and the few kernel
+ * structs that CO-RE relocates, declared with only the fields that are read.
+ */
+#ifndef WEIR_KERNEL_BPF_H
+#define WEIR_KERNEL_BPF_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_core_read.h>
+#include <weir/abi.h>
+
+#define AF_INET 2
+#define AF_INET6 10
+#define SOCK_STREAM 1
+#define SOCK_DGRAM 2
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+#define SOL_IP 0
+#define SOL_IPV6 41
+#define SO_ORIGINAL_DST 80	/* IP6T_SO_ORIGINAL_DST has the same number */
+
+/* include/uapi/linux/in.h, in6.h; spelt here because libc's headers clash with linux/bpf.h. */
+struct weir_sockaddr_in {
+	__u16 sin_family;
+	__be16 sin_port;
+	__be32 sin_addr;
+	__u8 sin_zero[8];
+};
+struct weir_sockaddr_in6 {
+	__u16 sin6_family;
+	__be16 sin6_port;
+	__be32 sin6_flowinfo;
+	__be32 sin6_addr[4];
+	__u32 sin6_scope_id;
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct cgroup_subsys_state {
+	struct cgroup_subsys_state *parent;
+};
+struct kernfs_node {
+	__u64 id;
+};
+struct cgroup {
+	struct cgroup_subsys_state self;	/* first: a css of the default hierarchy is its cgroup */
+	struct kernfs_node *kn;
+};
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+};
+typedef struct {
+	__u32 val;
+} kuid_t;
+typedef struct {
+	__u32 val;
+} kgid_t;
+struct cred {
+	kuid_t fsuid;
+	kgid_t fsgid;
+};
+struct file {
+	const struct cred *f_cred;
+};
+struct socket {
+	struct file *file;
+};
+struct sock_common {
+	unsigned long skc_flags;
+};
+struct sock {
+	struct sock_common __sk_common;
+	struct socket *sk_socket;
+	struct sock_cgroup_data sk_cgrp_data;
+};
+#pragma clang attribute pop
+
+/* Kernel 6.2.  Weak: an older kernel loads the programs without it. */
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+
+/*
+ * A socket as the kernel's own struct, for BPF_CORE_READ.  Before 6.2 only TCP
+ * sockets can be looked into; for others this is NULL.
+ */
+static __always_inline struct sock *kernel_sock(struct bpf_sock *sk)
+{
+	if (bpf_rdonly_cast)
+		return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock));
+	return (struct sock *)bpf_skc_to_tcp_sock(sk);
+}
+
+/* include/net/sock.h, enum sock_flags: the peer's FIN has been received. */
+#define SOCK_DONE 1
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Hook 3: the proxy asks where a connection was going, the application who its peer is. */
+#ifndef WEIR_ORIGINAL_DST_BPF_H
+#define WEIR_ORIGINAL_DST_BPF_H
+
+/*
+ * The origin of a socket: what its storage says, or the handshake's entry, or,
+ * for a connection that came in by inbound.bpf.h, its own local address.
+ */
+static __always_inline bool find_origin(struct bpf_sockopt *ctx, struct bpf_sock *sk, union address *address,
+					__be16 *port)
+{
+	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
+	__u64 netns = bpf_get_netns_cookie(ctx);
+
+	if (socket && socket->verdict != WEIR_VERDICT_DIRECT) {
+		*address = *(union address *)socket->origin;
+		*port = socket->origin_port;
+		return true;
+	}
+	/* netfilter answers for every tracked connection, so a pod's untouched ones have an origin too. */
+	if (sk->state == BPF_TCP_LISTEN || !bpf_map_lookup_elem(&weir_pods, &netns))
+		return false;
+	read_local_address(sk, address);
+	*port = bpf_htons((__u16)sk->src_port);
+	return true;
+}
+
+static __always_inline int answer(struct bpf_sockopt *ctx, const void *value, int size)
+{
+	void *to = ctx->optval;
+
+	if (to + size > ctx->optval_end)
+		return 1;
+	__builtin_memcpy(to, value, size);
+	ctx->optlen = size;
+	/* clang merges the two stores into one of 64 bits, which the verifier refuses. */
+	barrier();
+	ctx->retval = 0;
+	return 1;
+}
+
+/*
+ * When: after the kernel handled a getsockopt() of any socket below the cgroup.
+ * Reads: weir_socks, weir_pods.
+ * Writes: the answer to SO_ORIGINAL_DST (sockaddr_in) and IP6T_SO_ORIGINAL_DST
+ * (sockaddr_in6), as netfilter gives them.
+ * Returns: 1, always; a refusal would be 0.
+ */
+SEC("cgroup/getsockopt")
+int weir_getsockopt(struct bpf_sockopt *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	union address address = {};
+	__be16 port = 0;
+
+	/* An option longer than a page is cut to one for programs; optlen 0 leaves the kernel's answer as it is. */
+	if (ctx->optname != SO_ORIGINAL_DST || (ctx->level != SOL_IP && ctx->level != SOL_IPV6)) {
+		if (ctx->optlen > 4096)
+			ctx->optlen = 0;
+		return 1;
+	}
+	if (!sk || sk->protocol != IPPROTO_TCP || !find_origin(ctx, sk, &address, &port))
+		return 1;
+	if (ctx->level == SOL_IP) {
+		struct weir_sockaddr_in origin = {
+			.sin_family = AF_INET,
+			.sin_port = port,
+			.sin_addr = address.words[3],
+		};
+
+		return is_ipv4(&address) ? answer(ctx, &origin, sizeof(origin)) : 1;
+	}
+	struct weir_sockaddr_in6 origin = { .sin6_family = AF_INET6, .sin6_port = port };
+
+	__builtin_memcpy(origin.sin6_addr, address.words, sizeof(origin.sin6_addr));
+	return is_ipv4(&address) ? 1 : answer(ctx, &origin, sizeof(origin));
+}
+
+static __always_inline int on_getpeername(struct bpf_sock_addr *ctx, bool six)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct weir_socket *socket = sk ? bpf_sk_storage_get(&weir_socks, sk, 0, 0) : NULL;
+
+	if (socket && socket->verdict != WEIR_VERDICT_DIRECT && !(socket->flags & WEIR_SOCKET_ACCEPTED))
+		write_user_address(ctx, six, (union address *)socket->origin, socket->origin_port);
+	return 1;
+}
+
+/*
+ * When: getpeername() of any socket below the cgroup.
+ * Reads: weir_socks.  Writes: the address the application gets: the one it
+ * asked for.  Returns: 1; nothing else is allowed.
+ */
+SEC("cgroup/getpeername4")
+int weir_getpeer4(struct bpf_sock_addr *ctx)
+{
+	return on_getpeername(ctx, false);
+}
+
+/* The same for AF_INET6 sockets. */
+SEC("cgroup/getpeername6")
+int weir_getpeer6(struct bpf_sock_addr *ctx)
+{
+	return on_getpeername(ctx, true);
+}
+
+#endif

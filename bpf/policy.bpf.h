@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The decision.  What is known of an attempt is collected as bits
+ * (enum weir_fact), by look-ups whose cost does not grow with the
+ * configuration; decide() then takes the first rule that fits.  A mesh's order
+ * of evaluation is its list of rules, so a new mesh is data.
+ *
+ * Where something is missing (no policy in the slot, no rule that fits) the
+ * connection is left alone and counted as no_policy: Weir fails open.  The one
+ * exception is a redirect whose origin cannot be kept: it is refused, because
+ * the proxy would send it to the wrong place (connect.bpf.h).
+ */
+#ifndef WEIR_POLICY_BPF_H
+#define WEIR_POLICY_BPF_H
+
+struct decision {
+	__u8 verdict;	/* enum weir_verdict */
+	__u8 reason;	/* enum weir_reason */
+	__u16 rule;	/* which rule decided */
+	__u16 source;	/* weir_rule.source */
+};
+
+/* Pure: (policy, direction, facts) -> decision. */
+static __always_inline struct decision decide(const struct weir_policy *policy, __u32 direction, __u32 facts)
+{
+	struct decision none = { .verdict = WEIR_VERDICT_DIRECT, .reason = WEIR_REASON_NO_POLICY };
+
+	if (direction >= WEIR_DIRECTIONS)
+		return none;
+	for (__u32 i = 0; i < WEIR_MAX_RULES; i++) {
+		const struct weir_rule *rule = &policy->rules[direction][i];
+
+		if (i >= policy->rule_count[direction])
+			break;
+		if ((facts & rule->care) == rule->want)
+			return (struct decision){ rule->verdict, rule->reason, i, rule->source };
+	}
+	return none;
+}
+
+static __always_inline const struct weir_policy *find_policy(__u32 slot)
+{
+	__u32 zero = 0;
+	void *inner = bpf_map_lookup_elem(&weir_policies, &slot);
+
+	return inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
+}
+
+/* Whether a port (host order) is in one of the policy's sets. */
+static __always_inline bool has_port(const struct weir_policy *policy, enum weir_port_set set, __u16 port)
+{
+	return policy->ports[set][port / 64] >> (port % 64) & 1;
+}
+
+static __always_inline __u32 port_facts(const struct weir_policy *policy, __be16 port)
+{
+	__u16 host = bpf_ntohs(port);
+	__u32 facts = 0;
+
+	if (has_port(policy, WEIR_PORTS_EXCLUDED, host))
+		facts |= WEIR_FACT_PORT_EXCLUDED;
+	if (has_port(policy, WEIR_PORTS_INCLUDED, host))
+		facts |= WEIR_FACT_PORT_INCLUDED;
+	if (has_port(policy, WEIR_PORTS_INBOUND, host))
+		facts |= WEIR_FACT_PORT_INBOUND;
+	if (host == 53)
+		facts |= WEIR_FACT_PORT_DNS;
+	if (policy->tunnel_port && port == policy->tunnel_port)
+		facts |= WEIR_FACT_PORT_TUNNEL;
+	return facts;
+}
+
+static __always_inline __u32 prefix_facts(__u32 policy, __u32 direction, const union address *address)
+{
+	struct weir_prefix key = {
+		.length = WEIR_PREFIX_BASE + 128,
+		.policy = policy,
+		.direction = direction,
+	};
+
+	__builtin_memcpy(key.address, address->bytes, sizeof(key.address));
+
+	__u32 *facts = bpf_map_lookup_elem(&weir_prefixes, &key);
+	return facts ? *facts : 0;
+}
+
+static __always_inline __u32 owner_facts(__u32 policy, __u32 uid, __u32 gid)
+{
+	struct weir_owner key = { .policy = policy, .kind = WEIR_OWNER_UID, .id = uid };
+	__u32 *by_uid = bpf_map_lookup_elem(&weir_owners, &key);
+
+	key.kind = WEIR_OWNER_GID;
+	key.id = gid;
+
+	__u32 *by_gid = bpf_map_lookup_elem(&weir_owners, &key);
+	return (by_uid ? *by_uid : 0) | (by_gid ? *by_gid : 0);
+}
+
+static __always_inline struct weir_route *find_route(__u64 netns, const union address *address)
+{
+	struct weir_destination key = {
+		.length = WEIR_DESTINATION_BASE + 128,
+		.netns_high = (__u32)(netns >> 32),
+		.netns_low = (__u32)netns,
+	};
+
+	__builtin_memcpy(key.address, address->bytes, sizeof(key.address));
+	return bpf_map_lookup_elem(&weir_routes, &key);
+}
+
+/* An attempt as the hooks and explain know it. */
+struct attempt {
+	__u64 netns;
+	union address source;		/* unspecified while unbound */
+	union address destination;
+	__be16 destination_port;
+	__u8 protocol;
+	bool by_proxy_cgroup;
+	__u32 uid;
+	__u32 gid;
+	__u32 mark;
+};
+
+/* The facts of an outbound attempt.  route may be NULL: no route is known. */
+static __always_inline __u32 outbound_facts(const struct weir_policy *policy, __u32 slot,
+					    const struct attempt *attempt, const struct weir_route *route)
+{
+	__u32 facts = port_facts(policy, attempt->destination_port);
+	const union address *source = &attempt->source;
+
+	if (attempt->protocol == IPPROTO_UDP)
+		facts |= WEIR_FACT_UDP;
+	if (!is_ipv4(&attempt->destination))
+		facts |= WEIR_FACT_IPV6;
+	if (is_loopback(&attempt->destination) || is_unspecified(&attempt->destination))
+		facts |= WEIR_FACT_LOCAL;
+	if (route && route->flags & WEIR_ROUTE_LOCAL)
+		facts |= WEIR_FACT_LOCAL;
+	if (is_unspecified(source) && route && route->flags & WEIR_ROUTE_SOURCE)
+		source = (const union address *)route->source;
+	if (is_passthrough_source(source))
+		facts |= WEIR_FACT_PASSTHROUGH_SOURCE;
+	if (policy->flags & WEIR_POLICY_OWNERS)
+		facts |= owner_facts(slot, attempt->uid, attempt->gid);
+	if (attempt->by_proxy_cgroup)
+		facts |= WEIR_FACT_PROXY_CGROUP;
+	if (policy->flags & WEIR_POLICY_PREFIXES_OUT)
+		facts |= prefix_facts(slot, WEIR_OUTBOUND, &attempt->destination);
+	if (policy->mark && attempt->mark == policy->mark)
+		facts |= WEIR_FACT_MARK;
+	return facts;
+}
+
+/* The facts of an inbound attempt, whose source is the client. */
+static __always_inline __u32 inbound_facts(const struct weir_policy *policy, __u32 slot,
+					   const struct attempt *attempt)
+{
+	__u32 facts = port_facts(policy, attempt->destination_port);
+
+	if (attempt->protocol == IPPROTO_UDP)
+		facts |= WEIR_FACT_UDP;
+	if (!is_ipv4(&attempt->destination))
+		facts |= WEIR_FACT_IPV6;
+	if (policy->flags & WEIR_POLICY_PREFIXES_IN)
+		facts |= prefix_facts(slot, WEIR_INBOUND, &attempt->source);
+	return facts;
+}
+
+#endif

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The path of one connection, in the order of these includes.
+ *
+ * A process in a workload calls connect(): connect.bpf.h finds the workload,
+ * asks policy.bpf.h what to do, keeps the address asked for in the socket's
+ * storage and points the call at the proxy.  When the SYN is about to leave,
+ * established.bpf.h writes that address down under the connection's 4-tuple;
+ * when the proxy's end is established it takes the address over.
+ * original_dst.bpf.h tells it to the proxy, and tells the application the peer
+ * that it asked for.  Connections from outside meet inbound.bpf.h, datagrams
+ * datagram.bpf.h.  closed.bpf.h writes the record of a connection that ended.
+ */
+#include "kernel.bpf.h"
+
+#include "maps.bpf.h"
+#include "address.bpf.h"
+#include "account.bpf.h"
+#include "policy.bpf.h"
+#include "workload.bpf.h"
+
+#include "connect.bpf.h"
+#include "closed.bpf.h"
+#include "established.bpf.h"
+#include "original_dst.bpf.h"
+#include "inbound.bpf.h"
+#include "datagram.bpf.h"
+#include "explain.bpf.h"
+
+/* Helpers that only GPL programs may call (bpf_probe_read_kernel) are in use. */
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Whose socket is this: the workload by namespace or cgroup, and the owner. */
+#ifndef WEIR_WORKLOAD_BPF_H
+#define WEIR_WORKLOAD_BPF_H
+
+/*
+ * The entry of the nearest ancestor of the socket's cgroup.  The socket's, not
+ * the current task's: a socket passed on keeps the workload it was made in.
+ */
+static __always_inline struct weir_workload *find_by_cgroup(struct bpf_sock *sk)
+{
+	struct cgroup *cgroup = BPF_CORE_READ(kernel_sock(sk), sk_cgrp_data.cgroup);
+
+	for (int level = 0; level < WEIR_CGROUP_DEPTH && cgroup; level++) {
+		__u64 id = BPF_CORE_READ(cgroup, kn, id);
+		struct weir_workload *workload = bpf_map_lookup_elem(&weir_cgroups, &id);
+
+		if (workload)
+			return workload;
+		cgroup = (struct cgroup *)BPF_CORE_READ(cgroup, self.parent);
+	}
+	return NULL;
+}
+
+static __always_inline bool has_cgroup_workloads(void)
+{
+	__u32 zero = 0;
+	struct weir_settings *settings = bpf_map_lookup_elem(&weir_settings, &zero);
+
+	return settings && settings->cgroup_workloads;
+}
+
+/* The socket's workload, NULL for everyone else; a process outside the mesh
+ * pays for this look-up and nothing more. */
+static __always_inline struct weir_workload *find_workload(__u64 netns, struct bpf_sock *sk)
+{
+	struct weir_workload *pod = bpf_map_lookup_elem(&weir_pods, &netns);
+
+	if (pod)
+		return pod;
+	return has_cgroup_workloads() ? find_by_cgroup(sk) : NULL;
+}
+
+/*
+ * The user and group a socket was made under, as netfilter's owner match sees
+ * them (net/netfilter/xt_owner.c): the credentials of its file, mapped to the
+ * initial user namespace.  Where the socket cannot be looked into, the caller's.
+ */
+static __always_inline void read_owner(struct bpf_sock *sk, struct attempt *attempt)
+{
+	struct cred *cred = (struct cred *)BPF_CORE_READ(kernel_sock(sk), sk_socket, file, f_cred);
+
+	if (!cred) {
+		__u64 current = bpf_get_current_uid_gid();
+
+		attempt->uid = (__u32)current;
+		attempt->gid = (__u32)(current >> 32);
+		return;
+	}
+	attempt->uid = BPF_CORE_READ(cred, fsuid.val);
+	attempt->gid = BPF_CORE_READ(cred, fsgid.val);
+}
+
+/*
+ * Whether a connection that a namespace sees arrive was made inside it: those
+ * are decided when they are made.  The interface does not tell (a call to the
+ * pod's own address comes in by eth0's own index), the client's address does.
+ */
+static __always_inline bool is_from_inside(__u64 netns, const struct attempt *attempt)
+{
+	struct weir_route *route;
+
+	if (is_loopback(&attempt->source) || is_same_address(&attempt->source, &attempt->destination))
+		return true;
+	route = find_route(netns, &attempt->source);
+	return route && route->flags & WEIR_ROUTE_LOCAL;
+}
+
+/* Whether the socket is made in the cgroup of its workload's proxy. */
+static __always_inline bool is_proxy_cgroup(const struct weir_workload *workload,
+					    const struct weir_policy *policy, struct bpf_sock *sk)
+{
+	if (workload->role == WEIR_ROLE_PROXY)
+		return true;
+	if (!(policy->flags & WEIR_POLICY_PROXY_CGROUP))
+		return false;
+
+	struct weir_workload *nearest = find_by_cgroup(sk);
+	return nearest && nearest->role == WEIR_ROLE_PROXY && nearest->id == workload->id;
+}
+
+#endif
