@@ -20,6 +20,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -47,6 +48,7 @@ let package = Package(
             dependencies: [
                 "WeirBPF", "WeirCore", "WeirProxy", "CWeirABI",
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -57,7 +59,10 @@ let package = Package(
                 "CWeirBPF", "WeirAgent", "WeirBPF", "WeirCore", "WeirProxy",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: swift),
+        .testTarget(name: "WeirCoreTests", dependencies: ["WeirCore", "CWeirABI"], swiftSettings: swift),
         .plugin(name: "EmbedBPF", capability: .buildTool()),
     ],
     swiftLanguageModes: [.v6]

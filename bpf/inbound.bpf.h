@@ -8,8 +8,9 @@
 #define WEIR_INBOUND_BPF_H
 
 /* The namespace this program instance is attached to: sk_lookup programs have
- * no helper that tells (filter.c, sk_lookup_func_proto). */
-const volatile __u64 weir_netns;
+ * no helper that tells (filter.c, sk_lookup_func_proto).  A section of its own,
+ * so that it is all there is in it when it is set. */
+const volatile __u64 weir_netns SEC(".rodata.weir");
 
 /* Find a listener of the proxy, one of its SO_REUSEPORT group at most; the
  * kernel then spreads over the group, as BPF_SK_LOOKUP_F_NO_REUSEPORT is unset. */

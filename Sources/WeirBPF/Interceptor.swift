@@ -34,6 +34,14 @@ public final class Interceptor: Sendable {
         ("weir_recvmsg6", BPF_CGROUP_UDP6_RECVMSG, "5.2"),
     ]
 
+    /// The programs that are attached to the cgroup root.
+    public static var programNames: [String] { hooks.map(\.program) }
+
+    /// Has the kernel verify every program, and attaches none.
+    public static func verify() throws(BPFError) {
+        try Object().load()
+    }
+
     /// Opens what is installed.
     public static func open(_ pins: PinDirectory = PinDirectory()) throws(BPFError) -> Interceptor {
         guard pins.exists else {
@@ -77,7 +85,10 @@ public final class Interceptor: Sendable {
         let staging = pins.staging
         do {
             try staging.create()
-            for name in Maps.names { try staging.pin(try object.map(name).raw, "maps/\(name)") }
+            for name in Maps.names {
+                let map = try object.map(name)
+                try staging.pin(map.raw, "maps/\(name)")
+            }
             if let explain = object.program("weir_explain") { try staging.pin(explain, "programs/weir_explain") }
             let interceptor = Interceptor(maps: try Maps { name throws(BPFError) in try staging.map(name) }, pins: pins)
             try interceptor.initialize()

@@ -79,6 +79,15 @@ public enum ListenerAdoption {
     private static func store(
         _ descriptor: Int32, port: UInt16, family: UInt16, cookie: UInt64, _ maps: Maps
     ) throws(BPFError) -> Bool {
+        // Reading a sockhash gives the cookies of its sockets: one that is there already, from listen() or an earlier
+        // agent, must not take another slot.
+        var cookieOfSocket: UInt64 = 0
+        var size = socklen_t(MemoryLayout<UInt64>.size)
+        guard getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, &cookieOfSocket, &size) == 0 else { return false }
+        for slot in 0..<UInt32(WEIR_LISTENER_SLOTS) {
+            let key = weir_listener(netns: cookie, port: port.bigEndian, family: family, slot: slot)
+            if let present: UInt64 = try maps.listeners.value(of: key), present == cookieOfSocket { return false }
+        }
         for slot in 0..<UInt32(WEIR_LISTENER_SLOTS) {
             var key = weir_listener(netns: cookie, port: port.bigEndian, family: family, slot: slot)
             var value = UInt64(descriptor)

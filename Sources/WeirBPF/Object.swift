@@ -59,10 +59,10 @@ struct Object: ~Copyable {
         try WeirBPF.check(bpf_map__reuse_fd(mine, map.raw), "reuse", "the map \(map.name)")
     }
 
-    /// Sets the object's constants (.rodata) before it is loaded.
+    /// Sets the object's constant (section .rodata.weir) before it is loaded.
     func setConstant<Value: BitwiseCopyable>(_ value: Value) throws(BPFError) {
         var map = bpf_object__next_map(pointer, nil)
-        while let current = map, !String(cString: bpf_map__name(current)).hasSuffix(".rodata") {
+        while let current = map, !String(cString: bpf_map__name(current)).hasSuffix(".rodata.weir") {
             map = bpf_object__next_map(pointer, current)
         }
         guard let map else { return }

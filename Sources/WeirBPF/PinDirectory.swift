@@ -19,8 +19,8 @@ public struct PinDirectory: Sendable {
     /// Whether programs are installed.
     public var exists: Bool { access("\(path)/maps/weir_settings", F_OK) == 0 }
 
-    /// A directory beside this one, in which an installation is prepared; the name is unlike any other process's.
-    var staging: PinDirectory { PinDirectory(path: "\(path).new.\(getpid())") }
+    /// A directory beside this one, in which an installation is prepared. (bpffs refuses names with a dot.)
+    var staging: PinDirectory { PinDirectory(path: "\(path)-new-\(getpid())") }
 
     /// Makes the directory, readable by root only.
     func create() throws(BPFError) {
@@ -56,6 +56,9 @@ public struct PinDirectory: Sendable {
     /// The names in one of the folders; none when it is not there.
     func names(in folder: String) -> [String] { Self.list("\(path)/\(folder)") }
 
+    /// What is attached: programs at the cgroup root, and one sk_lookup a namespace.
+    public var attached: [String] { names(in: "links") + names(in: "netns").map { "weir_sk_lookup@\($0)" } }
+
     /// Removes everything; what was pinned is gone once nobody else holds it.
     func removeAll() {
         for folder in Self.folders {
@@ -66,10 +69,10 @@ public struct PinDirectory: Sendable {
     }
 
     /// What killed processes left half prepared beside this directory.
-    func leftovers() -> [PinDirectory] {
+    public func leftovers() -> [PinDirectory] {
         guard let slash = path.lastIndex(of: "/") else { return [] }
         let parent = String(path[..<slash])
-        let prefix = "\(path[path.index(after: slash)...]).new."
+        let prefix = "\(path[path.index(after: slash)...])-new-"
         return Self.list(parent).filter { $0.hasPrefix(prefix) }.map { PinDirectory(path: "\(parent)/\($0)") }
     }
 

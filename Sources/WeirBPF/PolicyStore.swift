@@ -22,6 +22,7 @@ public final class PolicyStore {
         let memory = UnsafeMutablePointer<weir_policy>.allocate(capacity: 1)
         defer { memory.deallocate() }
         policy.write(into: memory)
+        Self.store(policy.sources, in: memory)
         let digest = Digest(policy, memory)
         if let slot = slots[digest] { return slot }
         let slot = try freeSlot()
@@ -80,14 +81,53 @@ public final class PolicyStore {
         try maps.policies.set(slot, to: inner.raw)
     }
 
+    /// The names that rules cite, in fields of fixed size; a longer one is cut.
+    private static func store(_ sources: [String], in policy: UnsafeMutablePointer<weir_policy>) {
+        let size = Int(WEIR_SOURCE_SIZE)
+        withUnsafeMutableBytes(of: &policy.pointee.sources) { bytes in
+            for (index, source) in sources.prefix(Int(WEIR_MAX_SOURCES)).enumerated() {
+                UnsafeMutableRawBufferPointer(rebasing: bytes[(index * size)..<((index + 1) * size - 1)])
+                    .copyBytes(from: source.utf8.prefix(size - 1))
+            }
+        }
+    }
+
     private func readDigest(_ slot: UInt32) throws(BPFError) -> Digest? {
-        guard let id: UInt32 = try maps.policies.value(of: slot) else { return nil }
-        let inner = Map(name: "weir_policy", owning: try check(bpf_map_get_fd_by_id(id), "open", "the map of a policy"))
-        guard let policy: weir_policy = try inner.value(of: UInt32(0)) else { return nil }
-        return withUnsafeBytes(of: policy.digest) { bytes in
+        guard let policy = try maps.policy(in: slot) else { return nil }
+        return withUnsafeBytes(of: policy.pointee.digest) { bytes in
             Digest(value: UInt128(bigEndian: bytes.loadUnaligned(as: UInt128.self)))
         }
     }
+}
+
+extension Maps {
+    /// A copy of the policy in a slot; nil for an empty one.
+    func policy(in slot: UInt32) throws(BPFError) -> Boxed<weir_policy>? {
+        guard let id: UInt32 = try policies.value(of: slot) else { return nil }
+        let inner = Descriptor(owning: try check(bpf_map_get_fd_by_id(id), "open", "the map of a policy"))
+        let copy = Boxed<weir_policy>()
+        var zero: UInt32 = 0
+        try check(bpf_map_lookup_elem(inner.raw, &zero, copy.memory), "read", "a policy")
+        return copy
+    }
+
+    /// The names that a policy's rules cite.
+    public func sources(of slot: UInt32) throws(BPFError) -> [String] {
+        guard let policy = try policy(in: slot) else { return [] }
+        let size = Int(WEIR_SOURCE_SIZE)
+        return withUnsafeBytes(of: &policy.memory.pointee.sources) { bytes in
+            stride(from: 0, to: bytes.count, by: size).map { start in
+                String(decoding: bytes[start..<(start + size)].prefix { $0 != 0 }, as: UTF8.self)
+            }.filter { !$0.isEmpty }
+        }
+    }
+}
+
+/// A value too large for the stack.
+final class Boxed<Value: BitwiseCopyable> {
+    let memory = UnsafeMutablePointer<Value>.allocate(capacity: 1)
+    var pointee: Value { _read { yield memory.pointee } }
+    deinit { memory.deallocate() }
 }
 
 /// FNV-1a in 128 bits over everything a policy puts into the kernel

@@ -18,6 +18,8 @@ public struct RegisteredWorkload: Sendable {
 
     public var id: UInt32 { value.id }
     public var policy: UInt32 { value.policy }
+    /// "refuse", "fallback" or "direct".
+    public var whenProxyDown: String { WhenProxyDown(rawValue: value.when_proxy_down)?.word ?? "unknown" }
     public var isProxy: Bool { UInt32(value.role) == WEIR_ROLE_PROXY.rawValue }
     public var name: String { withUnsafeBytes(of: value.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) } }
 }

@@ -24,7 +24,7 @@ public final class RelayProxy: Sendable {
         case stopped
     }
 
-    private let core: RelayCore
+    let core: RelayCore
     private let logger: Logger
     private let state = Mutex(State.idle)
     private let stopRequests: AsyncStream<Never>

@@ -113,9 +113,8 @@ final class RelaySide: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // What was read before a RST still belongs to the peer; NIO closes this channel after a socket error.
+        // NIO closes the channel after a socket error; what was read before has been flushed to the peer by then.
         failed = true
-        if let session { session.peer(of: self)?.flush() }
         context.close(promise: nil)
     }
 

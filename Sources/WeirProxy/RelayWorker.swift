@@ -19,6 +19,8 @@ final class RelayWorker {
     private let idleTicks: UInt64
     private var sessions: [ObjectIdentifier: RelaySession] = [:]
     private var sweeping = false
+    /// Most sessions at once since memory was last given back.
+    private var peak = 0
     private var drained: EventLoopPromise<Void>?
 
     init(core: RelayCore, eventLoop: any EventLoop, limit: Int) {
@@ -51,6 +53,7 @@ final class RelayWorker {
         }
         let session = RelaySession(worker: self)
         sessions[ObjectIdentifier(session)] = session
+        peak = max(peak, sessions.count)
         startSweeping()
         return eventLoop.makeCompletedFuture {
             try channel.pipeline.syncOperations.addHandler(session.makeClient())
@@ -110,7 +113,12 @@ final class RelayWorker {
             for session in self.sessions.values where self.tick - session.lastActive > self.idleTicks {
                 session.end(.idleTimeout)
             }
-            if !self.sessions.isEmpty { self.startSweeping() }
+            if !self.sessions.isEmpty {
+                self.startSweeping()
+            } else if self.peak >= 100 {
+                self.peak = 0
+                releaseFreeMemory()
+            }
         }
     }
 }

@@ -13,16 +13,25 @@ struct GlobalOptions: ParsableArguments {
 func reporting(_ options: GlobalOptions, _ body: () async throws -> Void) async throws {
     do {
         try await body()
-    } catch let exit as ExitCode {
-        throw exit
-    } catch let error as BPFError {
-        if options.verbose && !error.log.isEmpty { writeError(error.log) }
-        writeError("weir: \(error)")
-        throw ExitCode(2)
     } catch {
-        writeError("weir: \(error)")
-        throw ExitCode(2)
+        throw report(error, options)
     }
+}
+
+/// The same for a body that does not wait.
+func reportingNow(_ options: GlobalOptions, _ body: () throws -> Void) throws {
+    do {
+        try body()
+    } catch {
+        throw report(error, options)
+    }
+}
+
+private func report(_ error: any Error, _ options: GlobalOptions) -> ExitCode {
+    if let exit = error as? ExitCode { return exit }
+    if let error = error as? BPFError, options.verbose, !error.log.isEmpty { writeError(error.log) }
+    writeError("\(error)".split(separator: "\n").map { "weir: \($0)" }.joined(separator: "\n"))
+    return ExitCode(2)
 }
 
 func writeError(_ text: String) {

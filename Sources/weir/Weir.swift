@@ -1,6 +1,5 @@
 import ArgumentParser
-import Glibc
-import WeirBPF
+import WeirAgent
 
 /// The table of commands. Nouns read, verbs change; bare `weir` is `weir status`.
 @main struct Weir: AsyncParsableCommand {
@@ -8,5 +7,11 @@ import WeirBPF
         commandName: "weir",
         abstract: "Steers a workload's TCP and DNS traffic into its sidecar proxy with eBPF.",
         discussion: "Exit status: 0 fine, 1 a problem was found, 2 could not run, 64 wrong usage.",
-        subcommands: [RunCommand.self, ExecInCgroupCommand.self])
+        version: WeirVersion.current,
+        subcommands: [
+            StatusCommand.self, WorkloadsCommand.self, StatsCommand.self, FlowsCommand.self, ExplainCommand.self,
+            CheckCommand.self, RunCommand.self, AgentCommand.self, LoadCommand.self, UnloadCommand.self,
+            ProxyCommand.self, ConfigCommand.self, ExecInCgroupCommand.self,
+        ],
+        defaultSubcommand: StatusCommand.self)
 }

@@ -25,7 +25,7 @@ public struct Attempt: Decodable, Sendable, CustomStringConvertible {
 
     public var peer: Endpoint? { Endpoint(peerText) }
     public var local: Endpoint? { Endpoint(localText) }
-    public var facts: Facts? { Facts.decode(reply) }
+    public var facts: Facts? { Facts(reply) }
 
     public var description: String {
         guard outcome == "connected", let facts else { return "\(outcome) \(errno ?? "")" }
@@ -39,9 +39,21 @@ public struct Attempt: Decodable, Sendable, CustomStringConvertible {
     public static func run(
         _ kind: String, to destination: Endpoint, options: [String] = [], in place: Place
     ) throws -> Attempt {
-        let command = [try Programs.exercise.get(), "connect", kind, destination.address, String(destination.port)]
-        return try decode(Command.output(command + options, in: place))
+        try finish(start(kind, to: destination, options: options, in: place))
     }
+
+    /// The two halves of `run`, for several at once.
+    public static func start(
+        _ kind: String, to destination: Endpoint, options: [String] = [], in place: Place
+    ) throws -> ChildProcess {
+        let command = [try Programs.exercise.get(), "connect", kind, destination.address, String(destination.port)]
+        return try ChildProcess(command + options, in: place)
+    }
+
+    public static func finish(_ process: ChildProcess) throws -> Attempt { try decode(process.wait()) }
+
+    /// What `weir-exercise adopt` reported of a connection that another program made.
+    public static func adopted(_ result: ChildProcess.Output) throws -> Attempt { try decode(result) }
 
     static func decode<T: Decodable>(_ result: ChildProcess.Output) throws -> T {
         let text = result.output.isEmpty ? result.errors : result.output

@@ -10,6 +10,10 @@ public final class ChildProcess: Sendable {
         public let status: Int32
         public let output: String
         public let errors: String
+        let outputPath: String
+
+        /// Standard output byte for byte.
+        public var bytes: [UInt8] { [UInt8](FileManager.default.contents(atPath: outputPath) ?? Data()) }
     }
 
     public enum Stream: Sendable { case output, errors }
@@ -66,7 +70,7 @@ public final class ChildProcess: Sendable {
         guard let status = Eventually.value(within: seconds, { poll() }) else {
             throw TestError("\(arguments.joined(separator: " ")) did not end in \(seconds) s", output: output + errors)
         }
-        return Output(status: status, output: output, errors: errors)
+        return Output(status: status, output: output, errors: errors, outputPath: outputPath)
     }
 
     /// Ends it, with SIGTERM unless another signal is given, and waits for the end.
@@ -77,7 +81,7 @@ public final class ChildProcess: Sendable {
             signal(SIGKILL)
             _ = Eventually.value(within: 20) { poll() }
         }
-        return Output(status: poll() ?? -1, output: output, errors: errors)
+        return Output(status: poll() ?? -1, output: output, errors: errors, outputPath: outputPath)
     }
 
     /// Waits until it has printed a line that contains the text, and returns that line.
@@ -93,5 +97,30 @@ public final class ChildProcess: Sendable {
             throw TestError("\(arguments.joined(separator: " ")) did not say '\(text)'", output: output + errors)
         }
         return found
+    }
+
+    /// Waits until somebody in its network namespace listens on these TCP ports, in both families.
+    public func waitToListen(on ports: [Int]) throws {
+        let ready: Bool? = Eventually.value(within: 60) {
+            if poll() != nil { return false }
+            let both = ["tcp", "tcp6"].allSatisfy { table in
+                let listening = Self.listeningPorts(Workspace.read("/proc/\(pid)/net/\(table)"))
+                return ports.allSatisfy(listening.contains)
+            }
+            return both ? true : nil
+        }
+        guard ready == true else {
+            throw TestError("\(arguments.joined(separator: " ")) does not listen", output: output + errors)
+        }
+    }
+
+    /// From lines such as `0: 00000000:3A99 00000000:0000 0A ...`: 0A is LISTEN.
+    private static func listeningPorts(_ table: String) -> Set<Int> {
+        Set(
+            table.split(separator: "\n").compactMap { line in
+                let fields = line.split(separator: " ")
+                guard fields.count > 3, fields[3] == "0A" else { return nil }
+                return fields[1].split(separator: ":").last.flatMap { Int($0, radix: 16) }
+            })
     }
 }

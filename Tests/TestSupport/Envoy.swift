@@ -11,8 +11,7 @@ public final class Envoy: Sidecar {
                 Programs.envoy.get(), "--config-path", configuration, "--concurrency", "2", "--disable-hot-restart",
                 "--log-level", "info", "--file-flush-interval-msec", "10",
             ], in: pod.proxy)
-        try process.waitForLine("starting main dispatch loop", in: .errors)
-        try process.waitForLine("all dependencies initialized. starting workers", in: .errors)
+        try process.waitToListen(on: [15001, 15006])
     }
 
     public var accessLog: [AccessLogEntry] { AccessLogEntry.decodeLines(Workspace.read(logPath)) }

@@ -28,7 +28,8 @@ public struct Facts: Decodable, Sendable {
     /// SO_ORIGINAL_DST or IP6T_SO_ORIGINAL_DST.
     public var origin: Endpoint? { Endpoint(originText) }
 
-    static func decode(_ text: String?) -> Facts? {
-        text.flatMap { try? JSONDecoder().decode(Facts.self, from: Data($0.utf8)) }
+    public init?(_ text: String?) {
+        guard let text, let facts = try? JSONDecoder().decode(Facts.self, from: Data(text.utf8)) else { return nil }
+        self = facts
     }
 }

@@ -1,4 +1,8 @@
 /// HAProxy as a transparent sidecar: it connects to the address that SO_ORIGINAL_DST names.
+///
+/// HAProxy asks for the original destination of IPv4 connections only (`sock_inet_get_dst`); over IPv6 it takes the
+/// accepted socket's own address. That is right where packets are not rewritten (TPROXY, sk_lookup), and is its own
+/// port after a REDIRECT: the rules against ports 15001 and 15006 keep it from then calling itself for ever.
 public final class HAProxy: Sidecar {
     public let process: ChildProcess
 
@@ -6,7 +10,7 @@ public final class HAProxy: Sidecar {
         let configuration = try Workspace.write("haproxy.cfg", Self.configuration)
         let program = try Programs.haproxy.get()
         process = try ChildProcess([program, "-db", "-f", configuration], in: pod.proxy)
-        try process.waitForLine("Loading success", in: .errors)
+        try process.waitToListen(on: [15001, 15006])
     }
 
     /// It logs to standard output.
@@ -27,26 +31,24 @@ public final class HAProxy: Sidecar {
         listen outbound
             bind 0.0.0.0:15001
             bind [::]:15001 v6only
-            \(logFormat("outbound"))
-            option transparent
-        frontend inbound
+            \(pass("outbound"))
+        listen inbound4
             bind 0.0.0.0:15006
-            bind [::]:15006 v6only
-            \(logFormat("inbound"))
-            acl ipv6 dst -m ip ::/0
-            use_backend inbound6 if ipv6
-            default_backend inbound4
-        backend inbound4
             source 127.0.0.6
-            option transparent
-        backend inbound6
-            source ::6
-            option transparent
+            \(pass("inbound"))
+        listen inbound6
+            bind [::]:15006 v6only
+            source [::6]:0
+            \(pass("inbound"))
 
         """
 
-    private static func logFormat(_ direction: String) -> String {
-        #"log-format '{"direction": "\#(direction)", "origin": "[%[dst]]:%[dst_port]", "client": "[%ci]:%cp", "#
-            + #""upstream": "[%si]:%sp"}'"#
+    private static func pass(_ direction: String) -> String {
+        #"""
+        option transparent
+            tcp-request content reject if { dst_port 15001 15006 }
+            log-format '{"direction": "\#(direction)", "origin": "[%[dst]]:%[dst_port]", \#
+        "client": "[%ci]:%cp", "upstream": "[%si]:%sp"}'
+        """#
     }
 }

@@ -16,7 +16,7 @@ public struct Resolution: Decodable, Sendable, CustomStringConvertible {
 
         /// Where the answer came from, as the resolver sees it.
         public var from: Endpoint? { Endpoint(fromText) }
-        public var facts: Facts? { Facts.decode(answer) }
+        public var facts: Facts? { Facts(answer) }
     }
 
     public let first: Answer

@@ -42,7 +42,7 @@ extension Sidecar {
         guard let entry = Eventually.value({ accessLog.last { $0.client == client } }) else {
             throw TestError(
                 "the proxy logged no connection from \(client)",
-                output: accessLog.map { "\($0)" }.joined(separator: "\n") + process.errors)
+                output: accessLog.suffix(20).map { "\($0)" }.joined(separator: "\n") + process.errors)
         }
         return entry
     }

@@ -1,10 +1,16 @@
 import Foundation
 
 /// One `weir-exercise storm`, and its counts.
-public struct Storm: Decodable, Sendable {
+public struct Storm: Decodable, Sendable, CustomStringConvertible {
     public let attempted, ok, wrongOrigin, lostOrigin, established, refused, reset, timedOut, aborted: Int
     public let dropped, errors, unfinished, peakOpen, milliseconds: Int
     public let lastError: String?
+
+    public var description: String {
+        "\(attempted) attempted, \(established) established (\(peakOpen) at once), \(ok) right, \(wrongOrigin) wrong, "
+            + "\(lostOrigin) lost, \(refused) refused, \(reset) reset, \(timedOut) timed out, \(aborted) aborted, "
+            + "\(dropped) dropped, \(errors) errors, \(milliseconds) ms"
+    }
 
     public enum Mode: String, CaseIterable, Sendable { case storm, reset, refused, abort, timeout }
 
@@ -39,9 +45,13 @@ public struct Storm: Decodable, Sendable {
 
 /// The stub proxy of the storm.
 public final class StormServer: Sendable {
-    public struct Counts: Decodable, Sendable {
+    public struct Counts: Decodable, Sendable, CustomStringConvertible {
         public let accepted, match, wrong, lost, silent, silentLost, failedReads: Int
         public let wrongExample: String?
+
+        public var description: String {
+            "\(accepted) accepted, \(match) right, \(wrong) wrong, \(lost) lost, \(silent) silent"
+        }
     }
 
     private let process: ChildProcess

@@ -16,27 +16,43 @@ struct OracleFile: Decodable {
         let id: String
         let from: String
         let proto: String
-        let dst_ip: String
-        let dst_port: UInt16
+        let destination: String
+        let port: UInt16
         let uid: UInt32?
         let gid: UInt32?
-        let sock_uid: UInt32?
-        let sock_gid: UInt32?
-        let bind_src: String?
+        let socketUID: UInt32?
+        let socketGID: UInt32?
+        let source: String?
         let iface: String?
         let mark: UInt32?
         let artifact: String?
         let probe: String?
-        let dst2_ip: String?
-        let dst2_port: UInt16?
+        let secondDestination: String?
+        let secondPort: UInt16?
         let outcome: Outcome
+
+        private enum CodingKeys: String, CodingKey {
+            case id, from, proto, uid, gid, iface, mark, artifact, probe, outcome
+            case destination = "dst_ip"
+            case port = "dst_port"
+            case socketUID = "sock_uid"
+            case socketGID = "sock_gid"
+            case source = "bind_src"
+            case secondDestination = "dst2_ip"
+            case secondPort = "dst2_port"
+        }
     }
 
     final class Outcome: Decodable {
         let kind: String
         let listener: String?
-        let listener_port: UInt16?
+        let port: UInt16?
         let second: Outcome?
+
+        private enum CodingKeys: String, CodingKey {
+            case kind, listener, second
+            case port = "listener_port"
+        }
     }
 
     /// From WEIR_ORACLE_CASES, else ../shared/oracle beside the package.

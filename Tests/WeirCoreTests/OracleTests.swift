@@ -13,7 +13,9 @@ import WeirCore
             let evaluator = Evaluator(entry.config)
             for record in entry.attempts where record.artifact == nil && record.probe == nil {
                 var pairs = [(try topology.attempt(record), record.outcome)]
-                if let second = record.outcome.second { pairs.append((try topology.attempt(record, second: true), second)) }
+                if let second = record.outcome.second {
+                    pairs.append((try topology.attempt(record, second: true), second))
+                }
                 for (attempt, outcome) in pairs {
                     compared += 1
                     let decision = policy.decide(attempt)
@@ -21,7 +23,8 @@ import WeirCore
                     for (who, verdict) in verdicts where !agrees(verdict, attempt, entry.config, outcome) {
                         differences.append(
                             "\(entry.case) \(record.id): \(who) says \(verdict.map { $0.word } ?? "nothing") "
-                                + "(\(decision.reason)), observed \(outcome.kind) \(outcome.listener_port ?? 0): \(attempt)")
+                                + "(\(decision.reason)), observed \(outcome.kind) \(outcome.port ?? 0): \(attempt)"
+                        )
                     }
                 }
             }
@@ -48,6 +51,6 @@ import WeirCore
         if port == 0 { return outcome.kind != "redirected" }
         // Redirected to where it was going anyway: nothing can tell.
         if outcome.kind == "direct" { return outcome.listener == "proxy" && attempt.port == port }
-        return outcome.kind == "redirected" && outcome.listener_port == port
+        return outcome.kind == "redirected" && outcome.port == port
     }
 }

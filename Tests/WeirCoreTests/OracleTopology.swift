@@ -36,11 +36,11 @@ struct OracleTopology {
 
     /// - Parameter second: whether to take the record's second destination.
     func attempt(_ record: OracleFile.Record, second: Bool = false) throws -> Attempt {
-        let text = second ? record.dst2_ip ?? "" : record.dst_ip
+        let text = second ? record.secondDestination ?? "" : record.destination
         let destination = try address(text)
         let isInbound = ["outside", "vif"].contains(record.from)
         let isLocal = ownAddresses.contains(destination) || destination.isLoopback || destination.isUnspecified
-        var source = try record.bind_src.map(address)
+        var source = try record.source.map(address)
         if isInbound {
             source = try source ?? address(client(record, of: destination))
         } else if source == nil && destination == Address("::6") {
@@ -48,8 +48,8 @@ struct OracleTopology {
         }
         return Attempt(
             isInbound ? .inbound : .outbound, record.proto == "udp" ? .udp : .tcp, from: source, to: destination,
-            port: second ? record.dst2_port ?? 0 : record.dst_port, isLocal: isLocal,
-            uid: record.sock_uid ?? record.uid ?? 0, gid: record.sock_gid ?? record.gid ?? 0,
+            port: second ? record.secondPort ?? 0 : record.port, isLocal: isLocal,
+            uid: record.socketUID ?? record.uid ?? 0, gid: record.socketGID ?? record.gid ?? 0,
             mark: record.mark ?? 0,
             interface: isInbound ? record.iface ?? "eth0" : isLocal ? "lo" : try interface(to: destination))
     }

@@ -23,10 +23,13 @@ struct Harness: Sendable {
 
     func connect() throws -> Peer { try Peer.connected(to: address) }
 
-    /// Starts a proxy on loopback whose connections all go to `origin` (nil: asks the kernel), runs `body`, stops it.
+    /// Starts a proxy on loopback whose connections all go to `origin` (nil: asks `resolve`), but not before `gate` ends;
+    /// runs `body`; stops it.
     static func run(
-        origin: SocketAddress?, listen: [SocketAddress]? = nil,
+        origin: SocketAddress?, listen: [SocketAddress]? = nil, resolveAfter gate: AsyncStream<Void>? = nil,
+        resolve: @escaping @Sendable (any Channel) -> EventLoopFuture<SocketAddress> = OriginalDestination.resolve,
         configure: (inout RelayProxyConfiguration) -> Void = { _ in },
+        onConnection: @escaping @Sendable () -> Void = {},
         body: (Harness) async throws -> Void
     ) async throws {
         let loopback = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
@@ -35,12 +38,19 @@ struct Harness: Sendable {
         configure(&configuration)
         let (records, continuation) = AsyncStream.makeStream(of: RelayRecord.self)
         let proxy = RelayProxy(
-            configuration: configuration, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+            configuration: configuration, logger: .silent,
             originalDestination: { channel in
-                guard let origin else { return OriginalDestination.resolve(channel) }
-                return channel.eventLoop.makeSucceededFuture(origin)
+                guard let origin else { return resolve(channel) }
+                guard let gate else { return channel.eventLoop.makeSucceededFuture(origin) }
+                return channel.eventLoop.makeFutureWithTask {
+                    for await _ in gate {}
+                    return origin
+                }
             },
-            onConnection: { continuation.yield($0) })
+            onConnection: {
+                onConnection()
+                continuation.yield($0)
+            })
         let harness = Harness(proxy: proxy, addresses: try await proxy.start(), records: records)
         do {
             try await body(harness)

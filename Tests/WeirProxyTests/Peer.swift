@@ -36,6 +36,8 @@ final class Peer: Sendable {
     static func listening(on host: String = "127.0.0.1", port: Int = 0, backlog: Int32 = 512) throws -> Peer {
         let address = try SocketAddress(ipAddress: host, port: port)
         let peer = try Peer(address.protocol == .inet6 ? AF_INET6 : AF_INET)
+        var yes: Int32 = 1
+        try check(setsockopt(peer.descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, 4))
         try address.withSockAddr { _ = try check(bind(peer.descriptor, $0, socklen_t($1))) }
         try check(listen(peer.descriptor, backlog))
         return peer
@@ -50,11 +52,11 @@ final class Peer: Sendable {
     }
 
     var local: SocketAddress {
-        get throws { try name(of: descriptor, getsockname) }
+        get throws { try address(of: descriptor, getsockname) }
     }
 
     var remote: SocketAddress {
-        get throws { try name(of: descriptor, getpeername) }
+        get throws { try address(of: descriptor, getpeername) }
     }
 
     func send(_ bytes: [UInt8]) throws {
@@ -65,7 +67,7 @@ final class Peer: Sendable {
     /// Bytes that one send took.
     func sendSome(_ bytes: ArraySlice<UInt8>, flags: Int32) throws -> Int {
         try bytes.withUnsafeBytes { raw in
-            try check(Glibc.send(descriptor, raw.baseAddress, raw.count, flags | Int32(MSG_NOSIGNAL.rawValue)))
+            try check(Glibc.send(descriptor, raw.baseAddress, raw.count, flags | Int32(MSG_NOSIGNAL)))
         }
     }
 
@@ -76,7 +78,7 @@ final class Peer: Sendable {
         while sent < limit {
             var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             if try check(poll(&wait, 1, 500)) == 0 { break }
-            sent += try sendSome(chunk[...], flags: Int32(MSG_DONTWAIT.rawValue))
+            sent += try sendSome(chunk[...], flags: Int32(MSG_DONTWAIT))
         }
         return sent
     }
@@ -110,10 +112,10 @@ final class Peer: Sendable {
 
     func endOutput() throws { try check(shutdown(descriptor, Int32(SHUT_WR))) }
 
-    /// The next close sends RST (socket(7), SO_LINGER).
-    func resetOnClose() throws {
-        var option = linger(l_onoff: 1, l_linger: 0)
-        try check(setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size)))
+    /// Sends RST and drops the connection: connect(2) to AF_UNSPEC. The descriptor stays open.
+    func reset() throws {
+        var nowhere = sockaddr()
+        try check(Glibc.connect(descriptor, &nowhere, socklen_t(MemoryLayout<sockaddr>.size)))
     }
 
     func setReceiveBuffer(_ bytes: Int32) throws {
@@ -128,7 +130,7 @@ func check<T: BinaryInteger>(_ result: T) throws -> T {
     return result
 }
 
-private func name(
+private func address(
     of descriptor: Int32, _ call: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
 ) throws -> SocketAddress {
     var storage = [UInt8](repeating: 0, count: 128)
@@ -143,13 +145,16 @@ private func name(
     return try SocketAddress(packedIPAddress: ByteBuffer(bytes: ip), port: port)
 }
 
-/// The SO_MARK of the socket of this process whose local address is `address`, nil if there is none.
-func mark(ofSocketAt address: SocketAddress) -> UInt32? {
+/// An integer option of the socket of this process whose local and remote addresses are these, nil if there is none.
+func option(
+    _ level: Int32, _ name: Int32, ofSocketFrom local: SocketAddress, to remote: SocketAddress
+) -> UInt32? {
     for descriptor in Int32(3)..<1024 {
-        guard (try? name(of: descriptor, getsockname)) == address else { continue }
-        var mark: UInt32 = 0
+        guard (try? address(of: descriptor, getsockname)) == local, (try? address(of: descriptor, getpeername)) == remote
+        else { continue }
+        var value: UInt32 = 0
         var size = socklen_t(4)
-        if getsockopt(descriptor, SOL_SOCKET, SO_MARK, &mark, &size) == 0 { return mark }
+        if getsockopt(descriptor, level, name, &value, &size) == 0 { return value }
     }
     return nil
 }

@@ -1,5 +1,6 @@
 import Glibc
 import NIOCore
+import Synchronization
 import Testing
 
 @testable import WeirProxy
@@ -24,7 +25,7 @@ struct RelayTests {
                     let bytes = try client.receive()
                     if bytes.isEmpty { return total }
                     for byte in bytes {
-                        if byte != block[total & (1 << 20) - 1] { throw SocketFailure(code: EBADMSG) }
+                        if byte != block[total % block.count] { throw SocketFailure(code: EBADMSG) }
                         total += 1
                     }
                 }
@@ -62,37 +63,124 @@ struct RelayTests {
         }
     }
 
-    @Test func clientEndsFirstAndStillReceives() async throws {
+    /// Each side in turn ends its direction first, then takes 3 MiB, more than any buffer between holds.
+    @Test(arguments: [RelaySide.Role.client, .upstream])
+    func halfCloseKeepsTheOtherDirection(first: RelaySide.Role) async throws {
         let listener = try Peer.listening()
         try await Harness.run(origin: listener.local) { harness in
             let client = try harness.connect()
             let server = try await blocking { try listener.accept() }
+            let (ending, other) = first == .client ? (client, server) : (server, client)
             try await blocking {
-                try client.send([1, 2, 3])
+                try ending.send([1, 2, 3])
+                try ending.endOutput()
+                #expect(try other.receiveAll() == [1, 2, 3])
+            }
+            let answer = pattern(3 << 20)
+            async let sent: Void = blocking {
+                try other.send(answer)
+                try other.endOutput()
+            }
+            #expect(try await blocking { try ending.receiveAll() } == answer)
+            try await sent
+            #expect(try await harness.nextRecord().outcome == .closed)
+        }
+    }
+
+    /// The origin answers only after the client's request and FIN are already waiting in the proxy.
+    @Test func requestAndFinBeforeTheOriginAnswers() async throws {
+        let listener = try Peer.listening()
+        let origin = try listener.local
+        let gate = AsyncStream.makeStream(of: Void.self)
+        try await Harness.run(origin: origin, resolveAfter: gate.stream) { harness in
+            let client = try harness.connect()
+            let request = pattern(100_000)
+            try await blocking {
+                try client.send(request)
                 try client.endOutput()
-                #expect(try server.receiveAll() == [1, 2, 3])
-                let answer = pattern(3 << 20)
-                async_send(server, answer)
-                #expect(try client.receiveAll() == answer)
+            }
+            try await eventually { harness.proxy.snapshot().bytesUp == 100_000 }
+            gate.continuation.finish()
+            let server = try await blocking { try listener.accept() }
+            #expect(try await blocking { try server.receiveAll() } == request)
+            try await blocking {
+                try server.send([4, 2])
+                try server.endOutput()
+                #expect(try client.receiveAll() == [4, 2])
             }
             #expect(try await harness.nextRecord().outcome == .closed)
         }
     }
 
-    @Test func serverEndsFirstAndStillReceives() async throws {
+    @Test(arguments: [RelaySide.Role.client, .upstream])
+    func resetGoesThrough(from role: RelaySide.Role) async throws {
         let listener = try Peer.listening()
         try await Harness.run(origin: listener.local) { harness in
             let client = try harness.connect()
             let server = try await blocking { try listener.accept() }
+            // One byte each way first: both ends are established.
+            try client.send([1])
+            try server.send([2])
+            _ = try await blocking { try (server.receive(), client.receive()) }
+            let (resetting, other) = role == .client ? (client, server) : (server, client)
+            try resetting.reset()
+            #expect(try await blocking { other.failure() } == .reset)
+            #expect(try await harness.nextRecord().outcome == (role == .client ? .clientReset : .upstreamReset))
+        }
+    }
+
+    /// A server that answers and resets: the answer arrives before the reset, as it would without the proxy.
+    /// The event loop is held up meanwhile, so that it finds both at once.
+    @Test func bytesBeforeAResetArrive() async throws {
+        let listener = try Peer.listening()
+        let held = Atomic<Bool>(false)
+        let release = Atomic<Bool>(false)
+        let hold: @Sendable () -> Void = {
+            held.store(true, ordering: .releasing)
+            while !release.load(ordering: .acquiring) { usleep(1000) }
+        }
+        try await Harness.run(origin: listener.local, onConnection: hold) { harness in
+            defer { release.store(true, ordering: .releasing) }
+            let other = try harness.connect()
+            _ = try await blocking { try listener.accept() }
+            let client = try harness.connect()
+            let server = try await blocking { try listener.accept() }
+            // Relayed, so the proxy is done with connecting.
+            try server.send([1])
+            _ = try await blocking { try client.receive() }
+            try other.reset()
+            try await eventually { held.load(ordering: .acquiring) }
+            let answer = pattern(10_000)
+            try server.send(answer)
+            try server.reset()
+            release.store(true, ordering: .releasing)
             try await blocking {
-                try server.send([9])
-                try server.endOutput()
-                #expect(try client.receiveAll() == [9])
-                let question = pattern(3 << 20)
-                async_send(client, question)
-                #expect(try server.receiveAll() == question)
+                var received: [UInt8] = []
+                while true {
+                    do {
+                        received += try client.receive()
+                    } catch let failure as SocketFailure where failure == .reset {
+                        break
+                    }
+                }
+                #expect(received == answer)
             }
-            #expect(try await harness.nextRecord().outcome == .closed)
+            #expect(try await harness.nextRecord().outcome == .clientReset)
+            #expect(try await harness.nextRecord().outcome == .upstreamReset)
+        }
+    }
+
+    /// The client half-closes, so the proxy's socket to the server has no output any more, and then the server resets.
+    @Test func resetAfterHalfCloseGoesThrough() async throws {
+        let listener = try Peer.listening()
+        try await Harness.run(origin: listener.local) { harness in
+            let client = try harness.connect()
+            let server = try await blocking { try listener.accept() }
+            try client.endOutput()
+            #expect(try await blocking { try server.receiveAll() } == [])
+            try server.reset()
+            #expect(try await blocking { client.failure() } == .reset)
+            #expect(try await harness.nextRecord().outcome == .upstreamReset)
         }
     }
 }

@@ -109,8 +109,8 @@ static int reconnect(struct attempt *a)
 {
 	struct endpoint first = a->first;
 
-	if (a->destination.any.sa_family == AF_INET6)
-		first = first.any.sa_family == AF_INET ? need_address("::1", get_port(&first)) : first;
+	if (a->destination.any.sa_family == AF_INET6 && first.any.sa_family == AF_INET)
+		first = need_address("::1", get_port(&first));
 	open_socket(a, a->destination.any.sa_family, 0, 0);
 	a->first_error = connect_to(a, &first);
 	if (!a->first_error)

@@ -4,6 +4,9 @@
  * turn, A B B A A B B A ..., so that what drifts (frequency, caches, the
  * neighbours) falls on both alike.  The loop allocates nothing.
  *
+ * Rules in a namespace slow down every connection in it, also one that no rule
+ * redirects, so the direct side may be in another one (--netns-a, --netns-b).
+ *
  * The client closes with a RST (SO_LINGER 0): nothing stays in TIME_WAIT, so
  * the ephemeral ports last however many rounds there are.
  */
@@ -11,6 +14,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,11 +99,16 @@ static void report_timing(struct json *j, const char *name, const struct endpoin
 
 int bench_connect_command(int argc, char **argv)
 {
-	static const struct option options[] = {{"count", required_argument, NULL, 'n'},
-						{"warmup", required_argument, NULL, 'w'},
-						{0}};
+	static const struct option options[] = {
+		{"count", required_argument, NULL, 'n'},
+		{"warmup", required_argument, NULL, 'w'},
+		{"netns-a", required_argument, NULL, 'A'},
+		{"netns-b", required_argument, NULL, 'B'},
+		{0},
+	};
 	struct endpoint targets[2];
 	struct timing timings[2];
+	int netns[2] = {-1, -1};
 	long count = 20000, warmup = 1000;
 	char text[ENDPOINT_TEXT];
 	struct json j;
@@ -110,6 +119,8 @@ int bench_connect_command(int argc, char **argv)
 			count = parse_number(optarg, 1, 10000000);
 		else if (option == 'w')
 			warmup = parse_number(optarg, 0, 10000000);
+		else if (option == 'A' || option == 'B')
+			netns[option - 'A'] = open_netns(optarg);
 		else
 			return 64;
 	}
@@ -125,6 +136,8 @@ int bench_connect_command(int argc, char **argv)
 		for (int s = 0; s < sides; s++) {
 			int side = sides == 2 ? (s ^ (i & 1)) : 0;
 
+			if (netns[side] >= 0 && setns(netns[side], CLONE_NEWNET))
+				die_errno("setns");
 			if (!measure(&targets[side], &timings[side], i < 0 ? 0 : (size_t)i))
 				die("bench-connect: %s: %s", format_endpoint(&targets[side], text),
 				    strerror(errno));

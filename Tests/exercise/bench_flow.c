@@ -17,11 +17,13 @@ struct flow_options {
 
 static void parse_options(int argc, char **argv, struct flow_options *o)
 {
-	static const struct option options[] = {{"count", required_argument, NULL, 'n'},
-						{"rounds", required_argument, NULL, 'n'},
-						{"size", required_argument, NULL, 's'},
-						{"megabytes", required_argument, NULL, 'm'},
-						{0}};
+	static const struct option options[] = {
+		{"count", required_argument, NULL, 'n'},
+		{"rounds", required_argument, NULL, 'n'},
+		{"size", required_argument, NULL, 's'},
+		{"megabytes", required_argument, NULL, 'm'},
+		{0},
+	};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -65,7 +67,8 @@ static void ping(int fd, char *buffer, size_t size)
 	}
 }
 
-static void report(const struct flow_options *o, const char *key, uint32_t *samples[2], size_t count)
+static void report(const struct flow_options *o, const char *key, uint32_t *samples[2],
+		   size_t count)
 {
 	static const char *const names[] = {"a", "b"};
 	struct json j, inner;

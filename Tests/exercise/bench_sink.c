@@ -64,9 +64,11 @@ static void serve(int listener)
 
 int bench_sink_command(int argc, char **argv)
 {
-	static const struct option options[] = {{"port", required_argument, NULL, 'p'},
-						{"mode", required_argument, NULL, 'm'},
-						{0}};
+	static const struct option options[] = {
+		{"port", required_argument, NULL, 'p'},
+		{"mode", required_argument, NULL, 'm'},
+		{0},
+	};
 	struct endpoint at;
 	int option, listener, port = 0, zero = 0, one = 1;
 

@@ -73,6 +73,8 @@ int report_attempt(struct attempt *a, int error)
 	json_string(&j, "first_errno", errno_name(a->first_error));
 	json_close(&j);
 	json_print(&j);
+	if (!error)
+		usleep((useconds_t)a->hold * 1000);
 	return error || talk || !*reply;
 }
 
@@ -94,11 +96,17 @@ int adopt_command(int argc, char **argv)
 int connect_command(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"source", required_argument, NULL, 's'},  {"source-port", required_argument, NULL, 'S'},
-		{"first", required_argument, NULL, 'f'},   {"token", required_argument, NULL, 't'},
-		{"uid", required_argument, NULL, 'u'},     {"gid", required_argument, NULL, 'g'},
-		{"sock-uid", required_argument, NULL, 'U'}, {"sock-gid", required_argument, NULL, 'G'},
-		{"cgroup", required_argument, NULL, 'c'},  {"timeout", required_argument, NULL, 'w'},
+		{"source", required_argument, NULL, 's'},
+		{"source-port", required_argument, NULL, 'S'},
+		{"first", required_argument, NULL, 'f'},
+		{"token", required_argument, NULL, 't'},
+		{"uid", required_argument, NULL, 'u'},
+		{"gid", required_argument, NULL, 'g'},
+		{"sock-uid", required_argument, NULL, 'U'},
+		{"sock-gid", required_argument, NULL, 'G'},
+		{"cgroup", required_argument, NULL, 'c'},
+		{"timeout", required_argument, NULL, 'w'},
+		{"hold", required_argument, NULL, 'h'},
 		{0},
 	};
 	struct attempt a = {.token = "token", .uid = -1, .gid = -1, .sock_uid = -1, .sock_gid = -1,
@@ -118,6 +126,7 @@ int connect_command(int argc, char **argv)
 		case 'U': a.sock_uid = parse_number(optarg, 0, 0xfffffffe); break;
 		case 'G': a.sock_gid = parse_number(optarg, 0, 0xfffffffe); break;
 		case 'c': a.cgroup = optarg; break;
+		case 'h': a.hold = (int)parse_number(optarg, 0, 600000); break;
 		case 'w': a.milliseconds = (int)parse_number(optarg, 1, 600000); break;
 		default: return 64;
 		}
@@ -125,7 +134,8 @@ int connect_command(int argc, char **argv)
 	if (argc - optind != 3)
 		die("connect: KIND ADDRESS PORT, with KIND one of %s", attempt_kinds());
 	a.kind = argv[optind];
-	a.destination = need_address(argv[optind + 1], (int)parse_number(argv[optind + 2], 1, 65535));
+	a.destination = need_address(argv[optind + 1], 0);
+	set_port(&a.destination, (int)parse_number(argv[optind + 2], 1, 65535));
 	if (a.source.length)
 		set_port(&a.source, source_port);
 	attempt = find_attempt(a.kind);

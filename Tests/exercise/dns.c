@@ -35,10 +35,11 @@ static bool is(const struct query *q, const char *kind)
 
 static bool send_by_message(const struct query *q, struct iovec *data, const struct endpoint *to)
 {
-	struct mmsghdr message = {.msg_hdr = {.msg_name = (void *)&to->any, .msg_namelen = to->length,
-					      .msg_iov = data, .msg_iovlen = 1}};
+	struct mmsghdr message = {.msg_hdr = {.msg_iov = data, .msg_iovlen = 1}};
 	int result;
 
+	message.msg_hdr.msg_name = (void *)&to->any;
+	message.msg_hdr.msg_namelen = to->length;
 	if (is(q, "sendmmsg"))
 		return sendmmsg(q->fd, &message, 1, 0) == 1;
 	if (is(q, "sendmsg"))
@@ -58,7 +59,8 @@ static bool send_query(const struct query *q, uint16_t id, const struct endpoint
 		return send(q->fd, message, data.iov_len, 0) == (ssize_t)data.iov_len;
 	if (is(q, "sendmsg") || is(q, "sendmmsg") || is(q, "io_uring"))
 		return send_by_message(q, &data, to);
-	return sendto(q->fd, message, data.iov_len, 0, &to->any, to->length) == (ssize_t)data.iov_len;
+	return sendto(q->fd, message, data.iov_len, 0, &to->any, to->length) ==
+	       (ssize_t)data.iov_len;
 }
 
 /* One datagram; sets *id to the id in it. */
@@ -66,10 +68,11 @@ static void receive_answer(const struct query *q, struct answer *a, uint16_t *id
 {
 	uint8_t message[DNS_SIZE];
 	struct iovec data = {.iov_base = message, .iov_len = sizeof(message)};
-	struct mmsghdr header = {.msg_hdr = {.msg_name = &a->from.any, .msg_namelen = sizeof(a->from.ipv6),
-					     .msg_iov = &data, .msg_iovlen = 1}};
+	struct mmsghdr header = {.msg_hdr = {.msg_iov = &data, .msg_iovlen = 1}};
 	ssize_t size;
 
+	header.msg_hdr.msg_name = &a->from.any;
+	header.msg_hdr.msg_namelen = sizeof(a->from.ipv6);
 	if (!wait_for(q->fd, POLLIN, q->milliseconds)) {
 		a->error = errno;
 		return;
@@ -184,9 +187,12 @@ static int report(const struct query *q, const struct answer answers[2])
 int dns_command(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"second", required_argument, NULL, '2'}, {"name", required_argument, NULL, 'n'},
-		{"source", required_argument, NULL, 's'}, {"timeout", required_argument, NULL, 'w'},
-		{"mapped", no_argument, NULL, 'm'},	  {0},
+		{"second", required_argument, NULL, '2'},
+		{"name", required_argument, NULL, 'n'},
+		{"source", required_argument, NULL, 's'},
+		{"timeout", required_argument, NULL, 'w'},
+		{"mapped", no_argument, NULL, 'm'},
+		{0},
 	};
 	struct query q = {.name = "weir.test", .milliseconds = 5000};
 	struct answer answers[2] = {0};

@@ -69,7 +69,7 @@ void json_print(const struct json *j);
 
 /* identity.c */
 void join_cgroup(const char *directory);
-void enter_netns(const char *name_or_path);
+int open_netns(const char *name_or_path);
 void become(long uid, long gid);	/* for good; -1 leaves as it is */
 /* A socket made under other ids than the process goes on with. */
 int socket_made_by(long uid, long gid, int domain, int type, int protocol);
@@ -95,7 +95,7 @@ struct attempt {
 	const char *token;
 	const char *cgroup;
 	long uid, gid, sock_uid, sock_gid;
-	int milliseconds;
+	int milliseconds, hold;		/* to wait for the other side; to stay connected */
 
 	int fd;
 	bool token_sent;		/* it went with the SYN */

@@ -21,7 +21,7 @@ void join_cgroup(const char *directory)
 	close(fd);
 }
 
-void enter_netns(const char *name_or_path)
+int open_netns(const char *name_or_path)
 {
 	char path[4096];
 	int fd;
@@ -29,9 +29,9 @@ void enter_netns(const char *name_or_path)
 	snprintf(path, sizeof(path), "%s%s", strchr(name_or_path, '/') ? "" : "/run/netns/",
 		 name_or_path);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || setns(fd, CLONE_NEWNET))
+	if (fd < 0)
 		die_errno(path);
-	close(fd);
+	return fd;
 }
 
 void become(long uid, long gid)

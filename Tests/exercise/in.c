@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <getopt.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,9 +40,12 @@ static int open_program(const char *name)
 int in_command(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"netns", required_argument, NULL, 'n'}, {"cgroup", required_argument, NULL, 'c'},
-		{"uid", required_argument, NULL, 'u'},   {"gid", required_argument, NULL, 'g'},
-		{"orphan", no_argument, NULL, 'o'},      {0},
+		{"netns", required_argument, NULL, 'n'},
+		{"cgroup", required_argument, NULL, 'c'},
+		{"uid", required_argument, NULL, 'u'},
+		{"gid", required_argument, NULL, 'g'},
+		{"orphan", no_argument, NULL, 'o'},
+		{0},
 	};
 	const char *netns = NULL, *cgroup = NULL;
 	long uid = -1, gid = -1;
@@ -65,8 +69,8 @@ int in_command(int argc, char **argv)
 		die_errno("close_range");
 	if (cgroup)
 		join_cgroup(cgroup);
-	if (netns)
-		enter_netns(netns);
+	if (netns && setns(open_netns(netns), CLONE_NEWNET))
+		die_errno("setns");
 	program = open_program(argv[optind]);
 	if (program < 0)
 		die_errno(argv[optind]);

@@ -35,8 +35,9 @@ static int open_listener(const struct listen_options *o, struct endpoint *at, in
 {
 	char text[ENDPOINT_TEXT];
 	int fd, family = at->any.sa_family, queue = 256, zero = 0;
+	bool mptcp = o->mptcp && type == SOCK_STREAM;
 
-	fd = socket(family, type | SOCK_CLOEXEC, o->mptcp && type == SOCK_STREAM ? IPPROTO_MPTCP : 0);
+	fd = socket(family, type | SOCK_CLOEXEC, mptcp ? IPPROTO_MPTCP : 0);
 	if (fd < 0)
 		die_errno("socket");
 	set_option(fd, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR");
@@ -150,10 +151,14 @@ static void serve_all(struct listener *listeners, size_t count)
 static void parse_options(int argc, char **argv, struct listen_options *o)
 {
 	static const struct option options[] = {
-		{"port", required_argument, NULL, 'p'},	     {"address", required_argument, NULL, 'a'},
-		{"reuseport", required_argument, NULL, 'r'}, {"name", required_argument, NULL, 'n'},
-		{"transparent", no_argument, NULL, 't'},     {"udp", no_argument, NULL, 'u'},
-		{"dual", no_argument, NULL, 'd'},	     {"mptcp", no_argument, NULL, 'm'},
+		{"port", required_argument, NULL, 'p'},
+		{"address", required_argument, NULL, 'a'},
+		{"reuseport", required_argument, NULL, 'r'},
+		{"name", required_argument, NULL, 'n'},
+		{"transparent", no_argument, NULL, 't'},
+		{"udp", no_argument, NULL, 'u'},
+		{"dual", no_argument, NULL, 'd'},
+		{"mptcp", no_argument, NULL, 'm'},
 		{0},
 	};
 	int option;

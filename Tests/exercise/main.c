@@ -12,6 +12,7 @@ static const struct {
 	{"connect", connect_command,
 	 "KIND ADDRESS PORT [--token T] [--source A] [--source-port P] [--first A:P] [--uid U]\n"
 	 "      [--gid G] [--sock-uid U] [--sock-gid G] [--cgroup DIR] [--timeout MS]\n"
+	 "      [--hold MS]\n"
 	 "      KIND: blocking nonblocking io_uring fastopen fastopen-connect mptcp mapped\n"
 	 "      reconnect (--first refuses; default 127.0.0.1:9) disconnect (--first accepts)\n"
 	 "      bound bound-any-port bound-any-address bound-mapped (all need --source)\n"
@@ -37,8 +38,10 @@ static const struct {
 	 "--port P... [--workers K] [--stall]: until SIGTERM, then prints"},
 	{"bench-sink", bench_sink_command, "--port P [--mode accept|echo|discard]"},
 	{"bench-connect", bench_connect_command,
-	 "A:P [B:P] [--count N] [--warmup N]: connect()+close, A and B in turn"},
-	{"bench-rtt", bench_rtt_command, "A:P [B:P] [--count N] [--size BYTES]: ping-pong, in turn"},
+	 "A:P [B:P] [--count N] [--warmup N] [--netns-a NAME|PATH] [--netns-b NAME|PATH]:\n"
+	 "      connect() and close(), A and B in turn"},
+	{"bench-rtt", bench_rtt_command,
+	 "A:P [B:P] [--count N] [--size BYTES]: ping-pong, in turn"},
 	{"bench-stream", bench_stream_command,
 	 "A:P [B:P] [--rounds N] [--megabytes N] [--size BYTES]: throughput, in turn"},
 };
@@ -49,7 +52,8 @@ static int usage(FILE *to)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(to, "  %s %s\n", commands[i].name, commands[i].usage);
 	fputs("Prints JSON, except in.  Exit: 0 as hoped, 1 not, 2 could not run, 64 usage.\n"
-	      "Build: cc -std=gnu17 -O2 -Wall -Wextra -Werror -o weir-exercise Tests/exercise/*.c\n", to);
+	      "Build: cc -std=gnu17 -O2 -Wall -Wextra -Werror -o weir-exercise Tests/exercise/*.c\n",
+	      to);
 	return to == stdout ? 0 : 64;
 }
 

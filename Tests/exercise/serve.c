@@ -122,7 +122,8 @@ static void serve_http(struct connection *c)
 		body = strtoul(field + 17, NULL, 10);
 	consume(c, (size_t)(end - c->buffer) + 4);
 	facts(c, NULL, &j);
-	size = snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nX-Weir: %s\r\nContent-Length: %zu\r\n"
+	size = snprintf(head, sizeof(head),
+			"HTTP/1.1 200 OK\r\nX-Weir: %s\r\nContent-Length: %zu\r\n"
 			"Connection: close\r\n\r\n", j.text, body ? body : j.length);
 	if (!send_all(c->fd, head, (size_t)size, PATIENCE))
 		return;

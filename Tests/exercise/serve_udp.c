@@ -25,7 +25,8 @@ static struct endpoint sent_to(struct msghdr *message, int port)
 		if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_PKTINFO) {
 			struct in_pktinfo *info = (struct in_pktinfo *)CMSG_DATA(c);
 
-			to.ipv4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = info->ipi_addr};
+			to.ipv4 = (struct sockaddr_in){.sin_family = AF_INET,
+						       .sin_addr = info->ipi_addr};
 			to.length = sizeof(to.ipv4);
 			info->ipi_ifindex = 0;
 			info->ipi_spec_dst = info->ipi_addr;

@@ -66,8 +66,8 @@ static void parse_ports(const char *text, struct storm *s)
 {
 	int last;
 
-	if (sscanf(text, "%d-%d", &s->first_port, &last) != 2 || s->first_port < 1 || last > 65535 ||
-	    last < s->first_port)
+	if (sscanf(text, "%d-%d", &s->first_port, &last) != 2 || s->first_port < 1 ||
+	    last > 65535 || last < s->first_port)
 		die("'%s' is not LOW-HIGH", text);
 	s->ports = last - s->first_port + 1;
 }
@@ -146,13 +146,18 @@ static void run_processes(struct storm *s, struct shared *shared, uint32_t proce
 		die("storm: a client process failed");
 }
 
-static void parse_options(int argc, char **argv, struct storm *s, uint32_t *processes, long *seconds)
+static void parse_options(int argc, char **argv, struct storm *s, uint32_t *processes,
+			  long *seconds)
 {
 	static const struct option options[] = {
-		{"to", required_argument, NULL, 't'},	     {"ports", required_argument, NULL, 'p'},
-		{"connections", required_argument, NULL, 'n'}, {"open", required_argument, NULL, 'o'},
-		{"processes", required_argument, NULL, 'k'}, {"mode", required_argument, NULL, 'm'},
-		{"seconds", required_argument, NULL, 's'},   {"patience", required_argument, NULL, 'w'},
+		{"to", required_argument, NULL, 't'},
+		{"ports", required_argument, NULL, 'p'},
+		{"connections", required_argument, NULL, 'n'},
+		{"open", required_argument, NULL, 'o'},
+		{"processes", required_argument, NULL, 'k'},
+		{"mode", required_argument, NULL, 'm'},
+		{"seconds", required_argument, NULL, 's'},
+		{"patience", required_argument, NULL, 'w'},
 		{0},
 	};
 	int option;

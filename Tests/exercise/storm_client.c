@@ -134,7 +134,8 @@ static void start(struct client *c)
 	if (slot->fd < 0)
 		die_errno("socket");
 	if (mode_is(c, "timeout"))
-		setsockopt(slot->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &c->storm->patience, sizeof(int));
+		setsockopt(slot->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &c->storm->patience,
+			   sizeof(int));
 	error = connect(slot->fd, &to.any, to.length) ? errno : 0;
 	if (error && error != EINPROGRESS) {
 		count_failure(c, error);
@@ -146,7 +147,8 @@ static void start(struct client *c)
 		socklen_t size = sizeof(info);
 
 		getsockopt(slot->fd, IPPROTO_TCP, TCP_INFO, &info, &size);
-		*(info.tcpi_state == TCP_SYN_SENT ? &c->counts->aborted : &c->counts->established) += 1;
+		c->counts->aborted += info.tcpi_state == TCP_SYN_SENT;
+		c->counts->established += info.tcpi_state != TCP_SYN_SENT;
 		finish(c, at);
 		return;
 	}

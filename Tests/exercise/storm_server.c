@@ -111,7 +111,8 @@ static void answer(int fd, struct server_counts *c)
 		reply = "lost\n";
 	} else if (strcmp(token, origin) != 0) {
 		c->wrong++;
-		snprintf(c->wrong_example, sizeof(c->wrong_example), "asked %s, got %s", token, origin);
+		snprintf(c->wrong_example, sizeof(c->wrong_example), "asked %s, got %s", token,
+			 origin);
 		reply = "wrong\n";
 	} else {
 		c->match++;
@@ -155,7 +156,8 @@ static void print_counts(const struct server_counts *workers, int count)
 		sum.silent_lost += workers[w].silent_lost;
 		sum.failed_reads += workers[w].failed_reads;
 		if (workers[w].wrong_example[0])
-			memcpy(sum.wrong_example, workers[w].wrong_example, sizeof(sum.wrong_example));
+			memcpy(sum.wrong_example, workers[w].wrong_example,
+			       sizeof(sum.wrong_example));
 	}
 	json_open(&j);
 	json_integer(&j, "accepted", (long long)sum.accepted);
@@ -196,10 +198,12 @@ static pid_t start_worker(const struct server *s, struct server_counts *counts)
 
 int storm_server_command(int argc, char **argv)
 {
-	static const struct option options[] = {{"port", required_argument, NULL, 'p'},
-						{"workers", required_argument, NULL, 'k'},
-						{"stall", no_argument, NULL, 's'},
-						{0}};
+	static const struct option options[] = {
+		{"port", required_argument, NULL, 'p'},
+		{"workers", required_argument, NULL, 'k'},
+		{"stall", no_argument, NULL, 's'},
+		{0},
+	};
 	struct server s = {0};
 	struct server_counts *counts;
 	pid_t children[MAX_WORKERS];

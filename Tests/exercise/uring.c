@@ -11,7 +11,8 @@
 
 static void *map_ring(int ring, size_t size, off_t offset)
 {
-	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, offset);
+	int how = MAP_SHARED | MAP_POPULATE;
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, how, ring, offset);
 
 	if (at == MAP_FAILED)
 		die_errno("mmap io_uring");
@@ -30,7 +31,7 @@ int uring_run(const struct io_uring_sqe *request)
 	ring = (int)syscall(SYS_io_uring_setup, 2, &p);
 	if (ring < 0)
 		return -errno;
-	sq = map_ring(ring, p.sq_off.array + p.sq_entries * sizeof(unsigned int), IORING_OFF_SQ_RING);
+	sq = map_ring(ring, p.sq_off.array + p.sq_entries * sizeof(*array), IORING_OFF_SQ_RING);
 	cq = map_ring(ring, p.cq_off.cqes + p.cq_entries * sizeof(*cqe), IORING_OFF_CQ_RING);
 	sqes = map_ring(ring, p.sq_entries * sizeof(*sqes), IORING_OFF_SQES);
 
@@ -40,7 +41,8 @@ int uring_run(const struct io_uring_sqe *request)
 	array[0] = 0;
 	__atomic_store_n(tail, 1, __ATOMIC_RELEASE);
 	do
-		result = (int)syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0);
+		result = (int)syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL,
+				      0);
 	while (result < 0 && errno == EINTR);
 	cqe = (const struct io_uring_cqe *)(cq + p.cq_off.cqes);
 	result = result < 0 ? -errno : cqe->res;

@@ -90,6 +90,7 @@ public actor RunSession {
         if let dns = options.dns {
             specification.dnsPort = dns.port
             specification.dns = .all
+            specification.listenForDNS(on: dns.address)
         }
         return specification
     }

@@ -87,7 +87,8 @@ extension Configuration.Agent {
         if let path = map.take("bpffs")?.absolutePath() { bpffs = path }
         if let value = map.take("pins"), let name = value.string("the name of a directory") {
             if name.contains("/") || name == "." || name == ".." {
-                value.complain("should be the name of a directory below bpffs, but is \"\(name)\"; write one without slashes")
+                value.complain(
+                    "should be the name of a directory below bpffs, but is \"\(name)\"; write one without slashes")
             } else {
                 pins = name
             }

@@ -1,13 +1,14 @@
 /// Durations as the configuration file has them: a whole number and a unit.
-enum DurationText {
+public enum DurationText {
     /// Reads "10s", "500ms", "2m" or "1h".
     /// - Throws: a sentence that names the text.
-    static func parse(_ text: String) throws(InvalidValue) -> Duration {
+    public static func parse(_ text: String) throws(InvalidValue) -> Duration {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         guard let number = Decimal.read(digits, upTo: 1_000_000_000), number > 0,
             let milliseconds = units[String(text.dropFirst(digits.count))]
         else {
-            throw InvalidValue("\"\(text)\" is not a duration; write a whole number and ms, s, m or h, like 10s or 500ms")
+            throw InvalidValue(
+                "\"\(text)\" is not a duration; write a whole number and ms, s, m or h, like 10s or 500ms")
         }
         return .milliseconds(number * milliseconds)
     }
@@ -15,7 +16,7 @@ enum DurationText {
     private static let units = ["ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000]
 
     /// With the largest unit that leaves a whole number.
-    static func print(_ duration: Duration) -> String {
+    public static func print(_ duration: Duration) -> String {
         let (seconds, attoseconds) = duration.components
         let milliseconds = Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
         for (unit, size) in [("h", 3_600_000), ("m", 60_000), ("s", 1000)] where milliseconds % size == 0 {

@@ -40,7 +40,7 @@ struct PolicyReader {
     mutating func finish(_ workload: YAMLValue) -> PolicySpecification? {
         guard isSound else { return nil }
         profile?.exemptPorts(annotations, in: &policy)
-        if policy.ipv6 && policy.proxyAddress4 != .loopback4 && policy.proxyAddress6 == .loopback6 {
+        if policy.ipv6 && (policy.proxyAddress4 != .loopback4 || policy.dnsAddress4 != nil) {
             workload.complain("has a proxy at an IPv4 address, which IPv6 traffic cannot reach; add ipv6: false")
             return nil
         }
@@ -60,7 +60,10 @@ struct PolicyReader {
         guard !hasKeys else {
             return reject(value, "annotations and outbound or inbound say the same things; leave one of the two")
         }
-        guard var map = YAMLMapping(value, "annotations") else { return isSound = false }
+        guard var map = YAMLMapping(value, "annotations") else {
+            isSound = false
+            return
+        }
         let values = map.takeAll()
         for (key, value) in values {
             guard let text = value.text else {
@@ -81,7 +84,10 @@ struct PolicyReader {
     }
 
     private mutating func readOutbound(_ value: YAMLValue) {
-        guard var map = YAMLMapping(value, "outbound traffic") else { return isSound = false }
+        guard var map = YAMLMapping(value, "outbound traffic") else {
+            isSound = false
+            return
+        }
         if let value = map.take("includePorts") {
             set(.outboundIncludePorts, "outbound.includePorts", value, Self.ports(value)) { policy, ports in
                 policy.outboundIncludePorts = ports
@@ -92,7 +98,9 @@ struct PolicyReader {
             }
         }
         if let value = map.take("excludePorts") {
-            set(.outboundExcludePorts, "outbound.excludePorts", value, Self.ports(value)) { $0.outboundExcludePorts = $1 }
+            set(.outboundExcludePorts, "outbound.excludePorts", value, Self.ports(value)) {
+                $0.outboundExcludePorts = $1
+            }
         }
         if let value = map.take("includeRanges") {
             let ranges = value.text == "*" ? .all : Self.ranges(value).map { Selection.listed($0) }
@@ -107,7 +115,10 @@ struct PolicyReader {
     }
 
     private mutating func readInbound(_ value: YAMLValue) {
-        guard var map = YAMLMapping(value, "inbound traffic") else { return isSound = false }
+        guard var map = YAMLMapping(value, "inbound traffic") else {
+            isSound = false
+            return
+        }
         if let value = map.take("includePorts") {
             let ports = value.text == "*" ? .all : Self.ports(value).map { Selection.listed($0) }
             set(.inboundIncludePorts, "inbound.includePorts", value, ports) { $0.inboundIncludePorts = $1 }
@@ -122,7 +133,9 @@ struct PolicyReader {
         }
         for key in ["includeRanges", "excludeRanges"] {
             guard let value = map.take(key) else { continue }
-            reject(value, "inbound connections are not told apart by destination; use excludeSources for clients, or ports")
+            reject(
+                value, "inbound connections are not told apart by destination; use excludeSources for clients, or ports"
+            )
         }
         map.finish()
     }
@@ -132,9 +145,13 @@ struct PolicyReader {
         _ setting: Setting, _ key: String, _ place: YAMLValue, _ value: Value?,
         _ change: (inout PolicySpecification, Value) -> Void
     ) {
-        guard let value else { return isSound = false }
+        guard let value else {
+            isSound = false
+            return
+        }
         if let profile, setting != .ipv6, !profile.defaults.dialect.knows(setting) {
-            return reject(place, "the \(profile.name) mesh has no such setting; leave it out, or describe the proxy with proxy:")
+            return reject(
+                place, "the \(profile.name) mesh has no such setting; leave it out, or describe the proxy with proxy:")
         }
         change(&policy, value)
         policy.origins[setting] = key
@@ -150,7 +167,9 @@ struct PolicyReader {
 
     private static func dns(_ value: YAMLValue) -> DNSCapture? {
         if value.isList {
-            return value.list("servers") { $0.parsed("a server's address", Address.init(parsing:)) }.map { .servers($0) }
+            return value.list("servers") { $0.parsed("a server's address", Address.init(parsing:)) }.map {
+                .servers($0)
+            }
         }
         guard let text = value.text, ["off", "all"].contains(text) else {
             value.complain("should be off, all or a list of servers, but is \(value.kind)")

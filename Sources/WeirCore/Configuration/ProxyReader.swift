@@ -25,19 +25,24 @@ struct ProxyReader {
 
     private mutating func readOutbound(_ value: YAMLValue) {
         policy.origins[.outboundPort] = "proxy.outbound"
-        guard value.text?.contains(":") == true else {
-            policy.outboundPort = value.port()
-            return
+        guard let (port, address) = Self.target(value) else { return }
+        policy.outboundPort = port
+        if let address { policy.proxyAddress4 = address }
+    }
+
+    /// A port, or an address and a port. A loopback address of either family means both, and is nil.
+    private static func target(_ value: YAMLValue) -> (UInt16, Address?)? {
+        guard value.text?.contains(":") == true else { return value.port().map { ($0, nil) } }
+        guard let endpoint = value.parsed("a port, or an address and a port", Endpoint.init(parsing:)) else {
+            return nil
         }
-        guard let endpoint = value.parsed("a port, or an address and a port", Endpoint.init(parsing:)) else { return }
-        policy.outboundPort = endpoint.port
-        // A loopback address of either family means both.
-        guard !endpoint.address.isLoopback else { return }
+        if endpoint.address.isLoopback { return (endpoint.port, nil) }
         guard endpoint.address.isIPv4, !endpoint.address.isUnspecified else {
-            return value.complain(
-                "should be a loopback or an IPv4 address that IPv4 traffic can reach, but is \(endpoint.address)")
+            value.complain(
+                "should be at a loopback or an IPv4 address, which IPv4 traffic can reach, not \(endpoint.address)")
+            return nil
         }
-        policy.proxyAddress4 = endpoint.address
+        return (endpoint.port, endpoint.address)
     }
 
     private mutating func readPorts(_ map: inout YAMLMapping) {
@@ -45,8 +50,9 @@ struct ProxyReader {
             policy.inboundPort = value.port()
             policy.origins[.inboundPort] = "proxy.inbound"
         }
-        if let value = map.take("dns") {
-            policy.dnsPort = value.port()
+        if let value = map.take("dns"), let (port, address) = Self.target(value) {
+            policy.dnsPort = port
+            policy.dnsAddress4 = address
             policy.origins[.dnsPort] = "proxy.dns"
         }
         if let value = map.take("tunnel") {

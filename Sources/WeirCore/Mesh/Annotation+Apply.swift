@@ -58,7 +58,8 @@ extension Annotation {
         }
     }
 
-    private func setMode(_ text: String, in specification: inout PolicySpecification) throws(InvalidValue) -> [Setting] {
+    private func setMode(_ text: String, in specification: inout PolicySpecification) throws(InvalidValue) -> [Setting]
+    {
         if text == "NONE" {
             specification.outboundEnabled = false
             specification.inboundEnabled = false

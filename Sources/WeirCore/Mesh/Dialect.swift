@@ -22,3 +22,7 @@ public struct Dialect: Hashable, Sendable {
         all.first { $0.name == name }
     }
 }
+
+extension Dialect: CustomStringConvertible {
+    public var description: String { name }
+}

@@ -82,7 +82,8 @@ enum KumaConfiguration {
             set(.dnsPort, map.take("port")?.port()) { $0.dnsPort = $1 }
             let enabled = map.take("enabled")
             if let all = map.take("captureAll"), all.bool() == false, enabled?.text == "true" {
-                all.complain("Weir cannot read the workload's resolv.conf; capture all DNS, or use dns: with the servers")
+                all.complain(
+                    "Weir cannot read the workload's resolv.conf; capture all DNS, or use dns: with the servers")
             }
             set(.dns, enabled?.bool()) { $0.dns = $1 ? .all : .off }
         }

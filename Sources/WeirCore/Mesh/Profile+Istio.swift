@@ -21,8 +21,10 @@ extension Profile {
             Annotation("traffic.sidecar.istio.io/excludeInboundPorts", .ports(.inboundExcludePorts, istioPorts)),
             Annotation("traffic.sidecar.istio.io/includeOutboundPorts", .ports(.outboundIncludePorts, istioPorts)),
             Annotation("traffic.sidecar.istio.io/excludeOutboundPorts", .ports(.outboundExcludePorts, istioPorts)),
-            Annotation("traffic.sidecar.istio.io/includeOutboundIPRanges", .ranges(.outboundIncludeRanges, istioRanges)),
-            Annotation("traffic.sidecar.istio.io/excludeOutboundIPRanges", .ranges(.outboundExcludeRanges, istioRanges)),
+            Annotation(
+                "traffic.sidecar.istio.io/includeOutboundIPRanges", .ranges(.outboundIncludeRanges, istioRanges)),
+            Annotation(
+                "traffic.sidecar.istio.io/excludeOutboundIPRanges", .ranges(.outboundExcludeRanges, istioRanges)),
             Annotation("traffic.sidecar.istio.io/excludeInterfaces", .interfaces(.excludeInterfaces)),
             Annotation("istio.io/reroute-virtual-interfaces", .interfaces(.virtualInterfaces)),
             Annotation(

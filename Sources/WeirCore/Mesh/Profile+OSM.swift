@@ -15,8 +15,10 @@ extension Profile {
         annotations: [
             Annotation("openservicemesh.io/inbound-port-exclusion-list", .ports(.inboundExcludePorts, osmPorts)),
             Annotation("openservicemesh.io/outbound-port-exclusion-list", .ports(.outboundExcludePorts, osmPorts)),
-            Annotation("openservicemesh.io/outbound-ip-range-exclusion-list", .ranges(.outboundExcludeRanges, osmRanges)),
-            Annotation("openservicemesh.io/outbound-ip-range-inclusion-list", .ranges(.outboundIncludeRanges, osmRanges)),
+            Annotation(
+                "openservicemesh.io/outbound-ip-range-exclusion-list", .ranges(.outboundExcludeRanges, osmRanges)),
+            Annotation(
+                "openservicemesh.io/outbound-ip-range-inclusion-list", .ranges(.outboundIncludeRanges, osmRanges)),
         ],
         proxyReadsUntilEmpty: true)
 

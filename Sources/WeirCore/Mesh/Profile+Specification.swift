@@ -1,7 +1,8 @@
 extension Profile {
     /// What a workload's annotations add up to, read as the mesh reads them. Annotations of others are ignored.
     /// - Throws: all that the mesh would not accept, and misspelt names of its annotations.
-    public func specification(annotations texts: [String: String] = [:]) throws(AnnotationError) -> PolicySpecification {
+    public func specification(annotations texts: [String: String] = [:]) throws(AnnotationError) -> PolicySpecification
+    {
         var specification = defaults
         let problems = apply(texts, to: &specification)
         guard problems.isEmpty else { throw AnnotationError(problems: problems) }
@@ -30,7 +31,8 @@ extension Profile {
         for exempt in exemptInboundPorts {
             let said = exempt.annotation.flatMap { texts[$0] }.flatMap { Decimal.read($0.trimmed, upTo: 65535) }
             let port = said.map { UInt16($0) } ?? exempt.port
-            if let port, port != 0 { specification.inboundExcludePorts.append(PortRange(port)) }
+            guard let port, port != 0, !specification.inboundExcludePorts.contains(PortRange(port)) else { continue }
+            specification.inboundExcludePorts.append(PortRange(port))
         }
     }
 

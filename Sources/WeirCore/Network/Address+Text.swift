@@ -44,7 +44,8 @@ extension Address: CustomStringConvertible, LosslessStringConvertible {
         }
         let words = groups.map { String($0, radix: 16) }
         if best.isEmpty { return words.joined(separator: ":") }
-        return words[..<best.lowerBound].joined(separator: ":") + "::" + words[best.upperBound...].joined(separator: ":")
+        return words[..<best.lowerBound].joined(separator: ":") + "::"
+            + words[best.upperBound...].joined(separator: ":")
     }
 
     private static func readIPv4(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> Address? {

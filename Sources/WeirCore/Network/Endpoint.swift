@@ -12,7 +12,8 @@ public struct Endpoint: Hashable, Sendable {
     /// - Throws: a sentence that names the text.
     public init(parsing text: String) throws(InvalidValue) {
         guard let (host, port) = Self.split(text), let address = Address(host) else {
-            throw InvalidValue("\"\(text)\" is not an address and a port; write one like 127.0.0.1:15001 or [::1]:15001")
+            throw InvalidValue(
+                "\"\(text)\" is not an address and a port; write one like 127.0.0.1:15001 or [::1]:15001")
         }
         guard let number = Decimal.read(port, upTo: 65535), number > 0 else {
             throw InvalidValue("\"\(text)\" has no port from 1 to 65535")

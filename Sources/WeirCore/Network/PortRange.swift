@@ -24,7 +24,8 @@ public struct PortRange: Hashable, Sendable {
         guard let first = ends.first, let lower = Decimal.read(first, upTo: 65535),
             let upper = ends.count == 1 ? lower : Decimal.read(ends[1], upTo: 65535)
         else {
-            throw InvalidValue("\"\(text)\" is not a port or range of ports; write one like 80 or 8000-8080, up to 65535")
+            throw InvalidValue(
+                "\"\(text)\" is not a port or range of ports; write one like 80 or 8000-8080, up to 65535")
         }
         guard lower <= upper else {
             throw InvalidValue("\"\(text)\" ends before it begins; write \(upper)-\(lower)")

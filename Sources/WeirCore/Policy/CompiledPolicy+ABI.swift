@@ -4,14 +4,17 @@ extension CompiledPolicy {
     /// `enum weir_policy_flag` bits.
     public var flags: UInt32 {
         var flags: UInt32 = 0
-        if prefixes.contains(where: { $0.direction == .outbound }) { flags |= UInt32(WEIR_POLICY_PREFIXES_OUT.rawValue) }
+        if prefixes.contains(where: { $0.direction == .outbound }) {
+            flags |= UInt32(WEIR_POLICY_PREFIXES_OUT.rawValue)
+        }
         if prefixes.contains(where: { $0.direction == .inbound }) { flags |= UInt32(WEIR_POLICY_PREFIXES_IN.rawValue) }
         if !owners.isEmpty { flags |= UInt32(WEIR_POLICY_OWNERS.rawValue) }
         if proxyCgroup { flags |= UInt32(WEIR_POLICY_PROXY_CGROUP.rawValue) }
         return flags
     }
 
-    /// Fills the kernel's struct, every byte of it. Ports go in network order, as `weir/abi.h` has them.
+    /// Fills the kernel's struct, every byte of it; what only the store knows (digest, sources) is zero. Ports go in
+    /// network order, as `weir/abi.h` has them.
     public func write(into policy: UnsafeMutablePointer<weir_policy>) {
         let memory = UnsafeMutableRawPointer(policy)
         memory.initializeMemory(as: UInt8.self, repeating: 0, count: MemoryLayout<weir_policy>.size)
@@ -27,6 +30,12 @@ extension CompiledPolicy {
         policy.pointee.rule_count = (UInt16(outboundRules.count), UInt16(inboundRules.count))
         withUnsafeMutableBytes(of: &policy.pointee.proxy4) { Self.write(proxyAddress4, $0) }
         withUnsafeMutableBytes(of: &policy.pointee.proxy6) { Self.write(proxyAddress6, $0) }
+        if let address = dnsAddress4 { withUnsafeMutableBytes(of: &policy.pointee.dns4) { Self.write(address, $0) } }
+        if let address = dnsAddress6 { withUnsafeMutableBytes(of: &policy.pointee.dns6) { Self.write(address, $0) } }
+        writeTables(into: policy)
+    }
+
+    private func writeTables(into policy: UnsafeMutablePointer<weir_policy>) {
         withUnsafeMutableBytes(of: &policy.pointee.rules) { bytes in
             let half = bytes.count / Direction.allCases.count
             Self.write(outboundRules, UnsafeMutableRawBufferPointer(rebasing: bytes[..<half]))

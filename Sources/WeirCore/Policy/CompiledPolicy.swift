@@ -24,6 +24,9 @@ public struct CompiledPolicy: Hashable, Sendable {
     public let tunnelPort: UInt16?
     public let proxyAddress4: Address
     public let proxyAddress6: Address
+    /// Where the proxy listens for DNS, when that is elsewhere.
+    public let dnsAddress4: Address?
+    public let dnsAddress6: Address?
     /// Whether the proxy is also known by its cgroup.
     public let proxyCgroup: Bool
     /// SO_MARK of the proxy, 0 for none.

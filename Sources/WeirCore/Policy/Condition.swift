@@ -1,7 +1,7 @@
 /// What a rule of a dialect may ask of the specification when it is compiled.
 public enum Condition: Hashable, Sendable {
-    /// The specification captures IPv6.
-    case ipv6
+    case ipv4Captured
+    case ipv6Captured
     case outboundEnabled
     /// Inbound capture is on and there is a port for it.
     case inboundEnabled
@@ -26,7 +26,8 @@ public enum Condition: Hashable, Sendable {
 extension PolicySpecification {
     func satisfies(_ condition: Condition) -> Bool {
         switch condition {
-        case .ipv6: ipv6
+        case .ipv4Captured: capturesIPv4
+        case .ipv6Captured: capturesIPv6
         case .outboundEnabled: outboundEnabled
         case .inboundEnabled: inboundEnabled && inboundPort != nil
         case .tproxy: interceptionMode == .tproxy

@@ -1,3 +1,5 @@
+internal import CWeirABI
+
 /// Turns a specification into what the kernel runs. Pure; its time grows with n log n of the lists.
 public enum PolicyCompiler {
     /// - Throws: a sentence that names the setting, for what no policy can express.
@@ -8,6 +10,8 @@ public enum PolicyCompiler {
         let outbound = try RuleTable(.outbound, specification, available: tables.available, sources: &sources)
         let inbound = try RuleTable(.inbound, specification, available: tables.available, sources: &sources)
         let used = tables.restricted(to: outbound.facts, inbound.facts)
+        try check(used.prefixes.count, "address ranges", limit: WEIR_MAX_PREFIXES)
+        try check(used.owners.count, "uids and gids", limit: WEIR_MAX_OWNERS)
         let ports = used.ports
         let verdicts = Set((outbound.rules + inbound.rules).map(\.verdict))
         let all = outbound.facts.union(inbound.facts)
@@ -20,14 +24,23 @@ public enum PolicyCompiler {
             dnsPort: verdicts.contains(.dns) ? specification.dnsPort : nil,
             tunnelPort: all.contains(.portTunnel) ? specification.tunnelPort : nil,
             proxyAddress4: specification.proxyAddress4, proxyAddress6: specification.proxyAddress6,
+            dnsAddress4: verdicts.contains(.dns) ? specification.dnsAddress4 : nil,
+            dnsAddress6: verdicts.contains(.dns) ? specification.dnsAddress6 : nil,
             proxyCgroup: all.contains(.proxyCgroup), mark: all.contains(.mark) ? specification.mark : 0,
             sources: sources.names)
+    }
+
+    private static func check(_ count: Int, _ what: String, limit: Int32) throws(InvalidValue) {
+        guard count > Int(limit) else { return }
+        throw InvalidValue("a policy has \(count) \(what), and the kernel's map takes \(limit); shorten the lists")
     }
 
     private static func check(_ specification: PolicySpecification) throws(InvalidValue) {
         if specification.capturesDNS && specification.dnsPort == nil {
             throw InvalidValue(
-                "\(specification.origin(of: .dns)): DNS is to be captured, but the proxy has no DNS port; set one, or turn dns off")
+                "\(specification.origin(of: .dns)): DNS is to be captured, but the proxy has no DNS port; "
+                    + "set one, or turn dns off"
+            )
         }
         guard specification.loopbackRange.isIPv4 else {
             throw InvalidValue(

@@ -1,5 +1,5 @@
-/// Reads the `config` object of the oracle's cases (`../shared/oracle/README.md`, "Vocabulary"). What is not given keeps
-/// the value it has in a new specification; keys that do not bear on decisions are ignored.
+/// Reads the `config` object of the oracle's cases (`../shared/oracle/README.md`, "Vocabulary"). What is not given
+/// keeps the value it has in a new specification; keys that do not bear on decisions are ignored.
 extension PolicySpecification: Decodable {
     public init(from decoder: any Decoder) throws {
         let map = try decoder.container(keyedBy: Key.self)

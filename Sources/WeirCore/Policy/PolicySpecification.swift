@@ -11,9 +11,12 @@ public struct PolicySpecification: Hashable, Sendable {
     public var inboundPort: UInt16?
     public var dnsPort: UInt16?
     public var tunnelPort: UInt16?
-    /// Where the proxy listens for each family.
+    /// Where the proxy listens for each family; unspecified (`Address.any6`): nowhere, and that family is left alone.
     public var proxyAddress4 = Address.loopback4
     public var proxyAddress6 = Address.loopback6
+    /// Where it listens for DNS, when that is elsewhere.
+    public var dnsAddress4: Address?
+    public var dnsAddress6: Address?
 
     /// Whose sockets are the proxy's, as the initial user namespace sees them. The order of uids matters to Istio.
     public var proxyUIDs: [UInt32] = []
@@ -23,7 +26,7 @@ public struct PolicySpecification: Hashable, Sendable {
     /// SO_MARK of the proxy's own connections in TPROXY mode; 0 for none.
     public var mark: UInt32 = 0
 
-    /// Whether IPv6 is captured at all.
+    /// Whether IPv6 is to be captured.
     public var ipv6 = true
     public var interceptionMode = InterceptionMode.redirect
     public var outboundEnabled = true
@@ -61,6 +64,12 @@ public struct PolicySpecification: Hashable, Sendable {
     public var includesLoopback: Bool {
         outboundIncludeRanges.list.contains { $0.address.isLoopback }
     }
+
+    /// Whether IPv4 is captured: the proxy listens for it.
+    public var capturesIPv4: Bool { !proxyAddress4.isUnspecified }
+
+    /// Whether IPv6 is captured: that is wanted, and the proxy listens for it.
+    public var capturesIPv6: Bool { ipv6 && !proxyAddress6.isUnspecified }
 
     public var capturesDNS: Bool {
         switch dns {

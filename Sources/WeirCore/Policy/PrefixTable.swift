@@ -41,7 +41,9 @@ struct PrefixTable {
         let mapped = CIDR(containing: .any4, length: 96)
         // An IPv6 range around ::ffff:0:0/96 must not answer for IPv4.
         if entries4.first?.range != mapped,
-            entries.contains(where: { $0.range.length < 96 && mapped.address.masked(to: $0.range.length) == $0.range.address })
+            entries.contains(where: {
+                $0.range.length < 96 && mapped.address.masked(to: $0.range.length) == $0.range.address
+            })
         {
             entries4.insert(PrefixFacts(direction: direction, range: mapped, facts: []), at: 0)
         }

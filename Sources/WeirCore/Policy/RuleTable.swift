@@ -13,21 +13,29 @@ struct RuleTable {
     init(
         _ direction: Direction, _ specification: PolicySpecification, available: Facts, sources: inout SourceList
     ) throws(InvalidValue) {
-        let family = RuleTemplate(.direct, .family, if: .ipv6, whenNot: [.ipv6], cite: .ipv6)
         let dialect = specification.dialect
-        for template in [family] + (direction == .outbound ? dialect.outbound : dialect.inbound) {
+        for template in Self.families + (direction == .outbound ? dialect.outbound : dialect.inbound) {
             guard Self.stands(template, specification) else { continue }
             append(template, available: available, source: specification.origin(of: template.setting), &sources)
             if rules.last?.care == [] { break }
         }
         guard rules.last?.care == [] else {
-            throw InvalidValue("the \(direction.word) table of the \(dialect.name) dialect does not end in a rule for all; add one")
+            throw InvalidValue(
+                "the \(direction.word) table of the \(dialect.name) dialect does not end in a rule for all; add one")
         }
         guard rules.count <= Int(WEIR_MAX_RULES) else {
             throw InvalidValue(
-                "the \(direction.word) table of the \(dialect.name) dialect has \(rules.count) rules, and the kernel takes \(WEIR_MAX_RULES); shorten it")
+                "the \(direction.word) table of the \(dialect.name) dialect has \(rules.count) rules, "
+                    + "and the kernel takes \(WEIR_MAX_RULES); shorten it"
+            )
         }
     }
+
+    /// What goes before every dialect's table.
+    private static let families = [
+        RuleTemplate(.direct, .family, if: .ipv6, whenNot: [.ipv6Captured], cite: .ipv6),
+        RuleTemplate(.direct, .family, unless: .ipv6, whenNot: [.ipv4Captured], cite: .outboundPort),
+    ]
 
     private static func stands(_ template: RuleTemplate, _ specification: PolicySpecification) -> Bool {
         let port: UInt16? =

@@ -39,7 +39,8 @@ extension Evaluator {
     private func istioIdentities(_ attempt: Attempt) -> Verdict? {
         for identity in identities {
             let mine = identity.isMine(attempt)
-            if mine, isTCP(attempt), attempt.isLocal, !isLoopbackRange(attempt), attempt.port != specification.tunnelPort,
+            if mine, isTCP(attempt), attempt.isLocal, !isLoopbackRange(attempt),
+                attempt.port != specification.tunnelPort,
                 !(identity.isUser && dnsIsCaptured && attempt.port == 53)
             {
                 return .inbound

@@ -9,11 +9,12 @@ public struct Evaluator: Sendable {
 
     /// - Returns: nil for a dialect that it has no table for.
     public func verdict(_ attempt: Attempt) -> Verdict? {
-        if !attempt.destination.isIPv4 && !specification.ipv6 { return .direct }
+        let isCaptured = attempt.destination.isIPv4 ? specification.capturesIPv4 : specification.capturesIPv6
+        if !isCaptured { return .direct }
         var attempt = attempt
         // connect() takes 0.0.0.0 and :: for loopback.
-        if attempt.destination == .any4 { attempt.destination = .loopback4 }
-        if attempt.destination == .any6 { attempt.destination = .loopback6 }
+        if attempt.direction == .outbound && attempt.destination == .any4 { attempt.destination = .loopback4 }
+        if attempt.direction == .outbound && attempt.destination == .any6 { attempt.destination = .loopback6 }
         switch (specification.dialect.name, attempt.direction) {
         case ("istio", .outbound): return istioOutbound(attempt)
         case ("istio", .inbound): return istioInbound(attempt)

@@ -34,6 +34,8 @@
 #define WEIR_MAX_WORKLOADS 16384
 #define WEIR_MAX_POLICIES 4096	/* slots of distinct policies; equal policies share one */
 #define WEIR_MAX_RULES 32	/* per direction */
+#define WEIR_MAX_SOURCES 64	/* names that rules cite */
+#define WEIR_SOURCE_SIZE 64	/* bytes of one, with the terminating zero */
 #define WEIR_MAX_PREFIXES 4194304
 #define WEIR_MAX_OWNERS 1048576
 #define WEIR_MAX_ROUTES 1048576
@@ -181,6 +183,7 @@ struct weir_policy {
 	__u8 dns4[16];			/* where it listens for DNS, when that is elsewhere; else zero */
 	__u8 dns6[16];
 	struct weir_rule rules[WEIR_DIRECTIONS][WEIR_MAX_RULES];
+	char sources[WEIR_MAX_SOURCES][WEIR_SOURCE_SIZE];	/* for `weir explain`: what weir_rule.source counts */
 	__u64 ports[WEIR_PORT_SETS][65536 / 64];	/* bit port % 64 of word port / 64, port in host order */
 };
 

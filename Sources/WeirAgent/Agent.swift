@@ -1,0 +1,122 @@
+import Glibc
+public import Logging
+import UnixSignals
+import WeirBPF
+import WeirCore
+import WeirProxy
+
+/// The node agent. This file is the whole order in which it starts and stops.
+public actor Agent {
+    private let file: String?
+    private let pins: PinDirectory
+    private let logger: Logger
+    private let node: Node
+    private let hub = FlowHub()
+    private let accessLog = AccessLog(descriptor: STDERR_FILENO)
+    private let startedAt = Agent.now()
+    private var configuration: Configuration
+    private var configurationProblem: String?
+    private var seen: FileIdentity?
+
+    /// Installs the programs, or takes over those that are installed.
+    /// - Parameter file: path of the configuration, read again on SIGHUP and when it changes.
+    public init(file: String?, logger: Logger) throws {
+        self.file = file
+        self.logger = logger
+        seen = file.flatMap(FileIdentity.init)
+        let configuration = try file.map(ConfigurationFile.read) ?? Configuration()
+        self.configuration = configuration
+        pins = PinDirectory(path: "\(configuration.agent.bpffs)/\(configuration.agent.pins)")
+        try Host.require()
+        if try Host.mountBPFFileSystem(at: configuration.agent.bpffs) {
+            logger.notice("mounted the BPF file system", metadata: ["path": "\(configuration.agent.bpffs)"])
+        }
+        node = try Node(try Interceptor.install(pins), logger: logger, accessLog: accessLog)
+    }
+
+    /// Runs until SIGTERM, SIGINT or `POST /v1/stop`. The programs stay: traffic is intercepted as before.
+    public func run() async throws {
+        let wasInstalled = try WorkloadTable.read(node.interceptor.maps).isEmpty == false
+        do {
+            try await node.apply(configuration)
+        } catch {
+            // What this start installed goes again; what an earlier agent left goes on.
+            if !wasInstalled { Interceptor.uninstall(pins) }
+            throw error
+        }
+        let admin = AdminServer(agent: self, hub: hub, logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            let settings = configuration.agent
+            group.addTask { try await admin.serve(settings) { await self.ready() } }
+            group.addTask { try await self.readFlows() }
+            group.addTask { try await self.watch() }
+            group.addTask { for await _ in await UnixSignalsSequence(trapping: .sighup) { await self.reload() } }
+            group.addTask { for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { return } }
+            group.addTask { await admin.stopped() }
+            // Whoever ends first ends the agent: a signal, a stop request, or a failure that is then reported.
+            try await group.next()
+            group.cancelAll()
+        }
+        await node.stop()
+        await accessLog.close()
+        logger.info("agent stopped; interception goes on in the kernel")
+    }
+
+    private func ready() {
+        ServiceManager.notify("READY=1")
+        logger.info(
+            "agent ready",
+            metadata: ["workloads": "\(configuration.workloads.count)", "socket": "\(configuration.agent.socket)"])
+    }
+
+    /// Reads the configuration again. A bad one changes nothing and is reported.
+    @discardableResult
+    func reload() async -> String? {
+        guard let file else { return "the agent was started without a configuration file" }
+        do {
+            let new = try ConfigurationFile.read(file)
+            try await node.apply(new)
+            configuration = new
+            configurationProblem = nil
+            logger.info("configuration applied", metadata: ["workloads": "\(new.workloads.count)"])
+        } catch {
+            configurationProblem = "\(error)"
+            logger.error("configuration not applied; the earlier one stays in force", metadata: ["error": "\(error)"])
+        }
+        return configurationProblem
+    }
+
+    /// Every two seconds: did the file change, did a namespace or cgroup come anew?
+    private func watch() async throws {
+        while true {
+            try await Task.sleep(for: .seconds(2))
+            if let file, let now = FileIdentity(file), now != seen {
+                seen = now
+                await reload()
+            }
+            await node.refresh()
+        }
+    }
+
+    private func readFlows() async throws {
+        let reader = try FlowReader(node.interceptor.maps)
+        while true {
+            hub.publish(try reader.drain().compactMap(FlowRecord.init))
+            try await Task.sleep(for: .milliseconds(500))
+        }
+    }
+
+    func status() async -> AgentStatus {
+        AgentStatus(
+            version: WeirVersion.current, pid: getpid(), startedAt: startedAt, configuration: file,
+            configurationProblem: configurationProblem, workloads: await node.report())
+    }
+
+    var interceptor: Interceptor { node.interceptor }
+
+    private static func now() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Double(time.tv_sec)
+    }
+}

@@ -1,0 +1,28 @@
+/// What the agent says of itself on its admin socket.
+public struct AgentStatus: Codable, Sendable {
+    public var schema = "weir.agent/v1"
+    public var version: String
+    public var pid: Int32
+    /// Seconds since 1970.
+    public var startedAt: Double
+    public var configuration: String?
+    /// Why the file on disk is not the configuration in force; nil when it is.
+    public var configurationProblem: String?
+    public var workloads: [WorkloadStatus]
+
+    public struct WorkloadStatus: Codable, Sendable {
+        public var id: UInt32
+        public var name: String
+        public var selector: String
+        public var mesh: String
+        /// Why it is not intercepted now; nil when it is.
+        public var problem: String?
+        /// Connections that Weir's own proxy took while the workload's did not listen.
+        public var fallbackConnections: UInt64?
+    }
+}
+
+/// This build.
+public enum WeirVersion {
+    public static let current = "0.1.0"
+}

@@ -1,0 +1,39 @@
+import Synchronization
+import WeirBPF
+
+/// The last records of connections, and everyone who follows them. Followers that do not keep up lose the oldest.
+final class FlowHub: Sendable {
+    private struct State {
+        var recent: [FlowRecord] = []
+        var followers: [Int: AsyncStream<FlowRecord>.Continuation] = [:]
+        var next = 0
+    }
+
+    private static let capacity = 1024
+    private let state = Mutex(State())
+
+    func publish(_ records: [FlowRecord]) {
+        guard !records.isEmpty else { return }
+        let followers = state.withLock { state in
+            state.recent.append(contentsOf: records)
+            if state.recent.count > Self.capacity { state.recent.removeFirst(state.recent.count - Self.capacity) }
+            return Array(state.followers.values)
+        }
+        for follower in followers { for record in records { follower.yield(record) } }
+    }
+
+    var recent: [FlowRecord] { state.withLock { $0.recent } }
+
+    func follow() -> AsyncStream<FlowRecord> {
+        AsyncStream(bufferingPolicy: .bufferingNewest(4096)) { continuation in
+            let id = state.withLock { state in
+                defer { state.next += 1 }
+                state.followers[state.next] = continuation
+                return state.next
+            }
+            continuation.onTermination = { [weak self] _ in
+                self?.state.withLock { state in _ = state.followers.removeValue(forKey: id) }
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+import CWeirABI
+import Glibc
+public import Logging
+public import WeirBPF
+public import WeirCore
+public import WeirProxy
+
+/// What the configuration asks for, put into the kernel and kept there.
+///
+/// Order matters when a workload comes: its routes, then its policy, then its entry (from which moment its
+/// connections are decided), then the proxy's older listeners, and last the steering of inbound connections.
+public actor Node {
+    let interceptor: Interceptor
+    let logger: Logger
+    private let table: WorkloadTable
+    private let accessLog: AccessLog?
+    private var workloads: [String: NodeWorkload] = [:]
+    private var routes: [UInt64: RouteKeeper] = [:]
+    private(set) var configuration = Configuration()
+
+    /// Routing tables of one namespace, kept in the kernel.
+    private final class RouteKeeper {
+        let namespace: NetworkNamespace
+        let table: RouteTable
+        var monitor: RouteMonitor?
+
+        init(_ path: String, _ maps: Maps) throws(BPFError) {
+            namespace = try NetworkNamespace(path: path)
+            table = try RouteTable(namespace, maps)
+            try table.synchronize(namespace)
+        }
+    }
+
+    public init(_ interceptor: Interceptor, logger: Logger, accessLog: AccessLog? = nil) throws(BPFError) {
+        self.interceptor = interceptor
+        self.logger = logger
+        self.accessLog = accessLog
+        table = try WorkloadTable(interceptor)
+    }
+
+    /// Makes the node what the configuration says. What can be found wrong is found before anything is changed.
+    /// - Parameter watching: whether to follow changes of routes, as the agent does and `weir load` cannot.
+    /// - Throws: `NodeError` with a sentence for each workload that cannot be; the node is as it was then.
+    public func apply(_ new: Configuration, watching: Bool = true) async throws {
+        var resolved: [ResolvedWorkload] = []
+        var problems: [String] = []
+        for workload in new.workloads {
+            do {
+                resolved.append(try ResolvedWorkload(workload))
+            } catch {
+                problems.append("workload \(workload.name): \(error)")
+            }
+        }
+        problems += Self.clashes(resolved)
+        guard problems.isEmpty else { throw NodeError(problems: problems) }
+        configuration = new
+        let names = Set(resolved.map(\.workload.name))
+        for (name, gone) in workloads where !names.contains(name) { await remove(gone, name) }
+        try removeStrangers(keeping: Set(resolved.map(\.key)))
+        for one in resolved { try await put(one, watching: watching) }
+        try table.releasePolicies()
+        try forgetRoutes()
+    }
+
+    /// Two selectors may name one namespace or cgroup by different paths.
+    private static func clashes(_ resolved: [ResolvedWorkload]) -> [String] {
+        var seen: [WorkloadKey: String] = [:]
+        return resolved.compactMap { one in
+            defer { seen[one.key] = one.workload.name }
+            return seen[one.key].map {
+                "workload \(one.workload.name): \(one.workload.selector) is what workload \($0) selects already; remove one of them"
+            }
+        }
+    }
+
+    private func put(_ resolved: ResolvedWorkload, watching: Bool) async throws {
+        let workload = resolved.workload
+        if let present = workloads[workload.name], present.resolved.key != resolved.key {
+            await remove(present, workload.name)
+        }
+        let fallback = try await fallbackProxy(for: resolved)
+        try keepRoutes(of: resolved, watching: watching)
+        let id = try table.register(
+            resolved.key, name: workload.name, policy: resolved.policy,
+            whenProxyDown: weir_when_proxy_down(UInt32(workload.whenProxyDown.rawValue)),
+            fallbackPort: fallback?.port ?? 0)
+        if let cgroup = resolved.proxyCgroup, let slot = try table.value(of: resolved.key)?.policy {
+            try table.registerProxy(cgroup: cgroup, of: id, policy: slot, name: workload.name)
+        }
+        if resolved.isPod { try steer(resolved, fallback) }
+        workloads[workload.name] = NodeWorkload(resolved, id: id, fallback: fallback)
+        logger.info("workload registered", metadata: ["workload": "\(workload.name)", "selector": "\(workload.selector)"])
+    }
+
+    private func steer(_ resolved: ResolvedWorkload, _ fallback: FallbackProxy?) throws(BPFError) {
+        let namespace = try NetworkNamespace(path: resolved.namespacePath)
+        if let port = resolved.policy.inboundPort {
+            let found = try ListenerAdoption.adopt(port: port, in: namespace, interceptor.maps)
+            if found > 0 {
+                logger.info("listeners adopted", metadata: ["workload": "\(resolved.workload.name)", "count": "\(found)"])
+            }
+        }
+        _ = try Steering(namespace, interceptor)
+    }
+
+    /// The running one if it still fits, a new one if the workload asks for it, nil otherwise.
+    private func fallbackProxy(for resolved: ResolvedWorkload) async throws -> FallbackProxy? {
+        let present = workloads[resolved.workload.name]?.fallback
+        guard resolved.workload.whenProxyDown == .fallback else {
+            await present?.stop()
+            return nil
+        }
+        if let present { return present }
+        let namespace = try NetworkNamespace(path: resolved.namespacePath)
+        var options = FallbackProxy.Options()
+        options.limits = configuration.proxy
+        options.log = accessLog
+        if resolved.isPod { options.namespace = namespace.descriptor.raw }
+        // After a restart the port that the kernel has is taken again, so that no connection meets a closed one.
+        if let port = try table.value(of: resolved.key)?.fallback_port, port != 0 { options.port = UInt16(bigEndian: port) }
+        return try await FallbackProxy.start(options)
+    }
+
+    private func remove(_ gone: NodeWorkload, _ name: String) async {
+        do {
+            try table.remove(gone.resolved.key)
+            if let cgroup = gone.resolved.proxyCgroup { try table.remove(.cgroup(cgroup)) }
+        } catch {
+            logger.error("workload not removed", metadata: ["workload": "\(name)", "error": "\(error)"])
+        }
+        await gone.fallback?.stop()
+        workloads[name] = nil
+        logger.info("workload removed", metadata: ["workload": "\(name)"])
+    }
+
+    /// Removes what an earlier agent registered and this configuration does not have.
+    private func removeStrangers(keeping keys: Set<WorkloadKey>) throws(BPFError) {
+        let proxies = Set(workloads.values.compactMap(\.resolved.proxyCgroup).map(WorkloadKey.cgroup))
+        for registered in try WorkloadTable.read(interceptor.maps)
+        where !keys.contains(registered.key) && !(registered.isProxy && proxies.contains(registered.key)) {
+            try table.remove(registered.key)
+        }
+    }
+
+    private func keepRoutes(of resolved: ResolvedWorkload, watching: Bool) throws(BPFError) {
+        guard routes[resolved.cookie] == nil else { return }
+        let keeper = try RouteKeeper(resolved.namespacePath, interceptor.maps)
+        let cookie = resolved.cookie
+        if watching {
+            keeper.monitor = try RouteMonitor(keeper.namespace) { [weak self] in
+                Task { await self?.routesChanged(cookie) }
+            }
+            // What changed before the monitor was there.
+            try keeper.table.synchronize(keeper.namespace)
+        }
+        routes[cookie] = keeper
+    }
+
+    private func routesChanged(_ cookie: UInt64) {
+        guard let keeper = routes[cookie] else { return }
+        do {
+            try keeper.table.synchronize(keeper.namespace)
+        } catch {
+            logger.error("routes not read", metadata: ["namespace": "\(keeper.namespace.path)", "error": "\(error)"])
+        }
+    }
+
+    private func forgetRoutes() throws(BPFError) {
+        let used = Set(workloads.values.map(\.resolved.cookie))
+        for (cookie, keeper) in routes where !used.contains(cookie) {
+            try keeper.table.clear()
+            routes[cookie] = nil
+        }
+    }
+
+    /// Follows selectors whose namespace or cgroup was made anew; called every few seconds.
+    func refresh() async {
+        for (name, present) in workloads where !present.isCurrent {
+            do {
+                try await put(try ResolvedWorkload(present.resolved.workload), watching: true)
+            } catch {
+                if present.problem == nil {
+                    logger.warning("workload is gone", metadata: ["workload": "\(name)", "error": "\(error)"])
+                }
+                present.problem = "\(error)"
+            }
+        }
+    }
+
+    /// Stops what only works while the agent runs; the kernel goes on by itself.
+    func stop() async {
+        for present in workloads.values { await present.fallback?.stop() }
+        routes = [:]
+    }
+
+    /// The workloads as the agent sees them.
+    func report() -> [AgentStatus.WorkloadStatus] {
+        workloads.values.map { present in
+            AgentStatus.WorkloadStatus(
+                id: present.id, name: present.resolved.workload.name, selector: "\(present.resolved.workload.selector)",
+                mesh: present.resolved.workload.mesh ?? "custom", problem: present.problem,
+                fallbackConnections: present.fallback?.counters.accepted)
+        }.sorted { $0.name < $1.name }
+    }
+}
+
+/// Why a configuration cannot be applied: one sentence a workload.
+public struct NodeError: Error, CustomStringConvertible, Sendable {
+    public let problems: [String]
+    public var description: String { problems.joined(separator: "\n") }
+}

@@ -1,0 +1,76 @@
+import CWeirABI
+import Glibc
+import WeirBPF
+import WeirCore
+
+/// A configured workload whose selector was found on this node and whose policy is compiled: all that can go wrong
+/// before the kernel is touched has not.
+struct ResolvedWorkload {
+    let workload: Workload
+    let key: WorkloadKey
+    /// The namespace whose routes and listeners matter: the pod's own, or this process's for a cgroup.
+    let namespacePath: String
+    let namespaceInode: UInt64
+    let cookie: UInt64
+    let policy: CompiledPolicy
+    let proxyCgroup: UInt64?
+
+    var isPod: Bool { if case .netns = key { true } else { false } }
+
+    init(_ workload: Workload) throws {
+        self.workload = workload
+        var specification = workload.policy
+        specification.proxyCgroup = workload.proxyCgroup != nil
+        if case .netns(let path) = workload.selector {
+            namespacePath = path
+        } else {
+            namespacePath = "/proc/self/ns/net"
+            // Connections from outside meet the whole host, not one cgroup of it.
+            specification.inboundEnabled = false
+        }
+        let namespace = try NetworkNamespace(path: namespacePath)
+        cookie = namespace.cookie
+        namespaceInode = namespace.inode
+        switch workload.selector {
+        case .netns(let path):
+            guard namespace.inode != NetworkNamespace.inode(of: "/proc/self/ns/net") else {
+                throw InvalidValue("\(path) is the host's own network namespace; select a host workload by cgroup or unit")
+            }
+            key = .netns(namespace.cookie)
+        case .cgroup(let path): key = .cgroup(try Host.cgroupID(of: path))
+        case .unit(let unit): key = .cgroup(try Host.cgroupID(of: try SystemdUnit.cgroup(of: unit)))
+        }
+        policy = try PolicyCompiler.compile(specification)
+        proxyCgroup = try workload.proxyCgroup.map { path throws(BPFError) in try Host.cgroupID(of: path) }
+    }
+}
+
+/// Where systemd puts a unit's processes.
+enum SystemdUnit {
+    /// The unit's cgroup v2 directory: the one of its name below the root, at the depth systemd nests slices.
+    static func cgroup(of unit: String) throws(BPFError) -> String {
+        let root = try Host.cgroupRoot()
+        if let found = find(unit, below: root, depth: 6) { return found }
+        throw BPFError(
+            code: ENOENT, operation: "find", subject: "the unit \(unit) below \(root)",
+            advice: "start it first, or check its name with systemctl status \(unit)")
+    }
+
+    private static func find(_ name: String, below path: String, depth: Int) -> String? {
+        guard depth > 0, let directory = opendir(path) else { return nil }
+        defer { closedir(directory) }
+        var folders: [String] = []
+        while let entry = readdir(directory) {
+            guard entry.pointee.d_type == UInt8(DT_DIR) else { continue }
+            let folder = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if folder == name { return "\(path)/\(folder)" }
+            if folder.first != "." { folders.append("\(path)/\(folder)") }
+        }
+        for folder in folders {
+            if let found = find(name, below: folder, depth: depth - 1) { return found }
+        }
+        return nil
+    }
+}

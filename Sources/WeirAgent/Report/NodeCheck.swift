@@ -1,0 +1,173 @@
+import Glibc
+public import WeirBPF
+import WeirCore
+
+/// What `weir check` finds, in categories as Linkerd's check has them.
+public struct NodeCheck: Encodable, Sendable {
+    public let schema = "weir.check/v1"
+    public let success: Bool
+    public let categories: [Category]
+
+    public struct Category: Encodable, Sendable {
+        public let categoryName: String
+        public let checks: [Check]
+    }
+
+    public struct Check: Encodable, Sendable {
+        public enum Result: String, Encodable, Sendable {
+            case success, warning, error
+        }
+
+        public let description: String
+        public let result: Result
+        public let error: String?
+        public let hint: String?
+    }
+
+    /// The categories, in the order of the report.
+    public static let all = ["kernel", "privileges", "mounts", "foreign", "installation", "agent", "workloads"]
+
+    /// - Parameters:
+    ///   - wanted: names of categories; nil for all.
+    ///   - pins: where this node's installation is pinned.
+    public init(_ wanted: Set<String>?, pins: PinDirectory, client: AdminClient) {
+        var categories: [Category] = []
+        for name in Self.all where wanted?.contains(name) ?? true {
+            let checks =
+                switch name {
+                case "kernel": Self.kernel()
+                case "privileges": Self.privileges()
+                case "mounts": Self.mounts()
+                case "foreign": Self.foreign()
+                case "installation": Self.installation(pins)
+                case "agent": Self.agent(client)
+                default: Self.workloads(pins)
+                }
+            categories.append(Category(categoryName: name, checks: checks))
+        }
+        self.categories = categories
+        success = !categories.contains { $0.checks.contains { $0.result == .error } }
+    }
+
+    public var text: String {
+        var lines: [String] = []
+        for category in categories {
+            lines += [category.categoryName, String(repeating: "-", count: category.categoryName.count)]
+            for check in category.checks {
+                let mark = [Check.Result.success: "√", .warning: "‼", .error: "×"][check.result] ?? "?"
+                lines.append("\(mark) \(check.description)")
+                if let error = check.error { lines.append("    \(error)") }
+                if let hint = check.hint { lines.append("    \(hint)") }
+            }
+            lines.append("")
+        }
+        return lines.joined(separator: "\n") + "Status check results are \(success ? "√" : "×")"
+    }
+
+    private static func pass(_ description: String) -> Check {
+        Check(description: description, result: .success, error: nil, hint: nil)
+    }
+
+    private static func fail(_ description: String, _ error: String, hint: String? = nil) -> Check {
+        Check(description: description, result: .error, error: error, hint: hint)
+    }
+
+    private static func warn(_ description: String, _ error: String, hint: String? = nil) -> Check {
+        Check(description: description, result: .warning, error: error, hint: hint)
+    }
+
+    /// One step that either works or says why not.
+    private static func attempt(_ description: String, _ body: () throws -> Void) -> Check {
+        do {
+            try body()
+            return pass(description)
+        } catch {
+            return fail(description, "\(error)")
+        }
+    }
+
+    private static func kernel() -> [Check] {
+        [
+            attempt("the kernel has BTF") {
+                guard access("/sys/kernel/btf/vmlinux", R_OK) == 0 else {
+                    throw InvalidValue("there is no /sys/kernel/btf/vmlinux; boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
+                }
+            },
+            attempt("the verifier accepts every program") { try Interceptor.verify() },
+        ]
+    }
+
+    private static func privileges() -> [Check] {
+        [
+            attempt("running as root") {
+                if geteuid() != 0 { throw InvalidValue("this is uid \(geteuid()); run sudo weir check for the whole picture") }
+            }
+        ]
+    }
+
+    private static func mounts() -> [Check] {
+        var checks = [attempt("cgroup v2 is mounted") { _ = try Host.cgroupRoot() }]
+        let path = "/sys/fs/bpf"
+        checks.append(
+            Host.isBPFFileSystem(path)
+                ? pass("the BPF file system is mounted at \(path)")
+                : warn("the BPF file system is mounted at \(path)", "it is not", hint: "weir load and weir agent mount it"))
+        return checks
+    }
+
+    private static func foreign() -> [Check] {
+        let title = "no program of others at Weir's hooks"
+        do {
+            let found = try ForeignProgram.atCgroupRoot()
+            if found.isEmpty { return [pass(title)] }
+            return found.map {
+                warn(title, "\($0.name) (id \($0.id)) is attached at \($0.hook)", hint: "both run; `bpftool prog show id \($0.id)` says whose it is")
+            }
+        } catch {
+            return [fail(title, "\(error)")]
+        }
+    }
+
+    private static func installation(_ pins: PinDirectory) -> [Check] {
+        guard pins.exists else {
+            return [warn("the programs are installed", "nothing is pinned under \(pins.path)", hint: "start weir agent, or run weir load")]
+        }
+        return [
+            attempt("the maps under \(pins.path) are of this version") { _ = try Interceptor.open(pins) },
+            attempt("every program is attached") {
+                let missing = Set(Interceptor.programNames).subtracting(pins.attached)
+                if !missing.isEmpty {
+                    throw InvalidValue("\(missing.sorted().joined(separator: ", ")) is not; run weir unload and start again")
+                }
+            },
+        ]
+    }
+
+    private static func agent(_ client: AdminClient) -> [Check] {
+        guard let status = client.status() else {
+            return [warn("the agent answers on \(client.path)", "none does", hint: "interception goes on without it; changes are not followed")]
+        }
+        guard let problem = status.configurationProblem else { return [pass("the agent answers on \(client.path)")] }
+        return [fail("the configuration on disk is in force", problem)]
+    }
+
+    private static func workloads(_ pins: PinDirectory) -> [Check] {
+        guard pins.exists else { return [] }
+        do {
+            let interceptor = try Interceptor.open(pins)
+            let steered = Set(pins.attached)
+            return try WorkloadTable.read(interceptor.maps).filter { !$0.isProxy }.map { one in
+                attempt("workload \(one.name) is intercepted") {
+                    guard try !interceptor.maps.sources(of: one.policy).isEmpty else {
+                        throw InvalidValue("its policy is missing from the kernel; run weir unload and start again")
+                    }
+                    if case .netns(let cookie) = one.key, !steered.contains("weir_sk_lookup@\(cookie)") {
+                        throw InvalidValue("its inbound program is not attached; restart the agent")
+                    }
+                }
+            }
+        } catch {
+            return [fail("the workloads can be read", "\(error)")]
+        }
+    }
+}

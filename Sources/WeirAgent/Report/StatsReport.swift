@@ -1,0 +1,72 @@
+public import WeirBPF
+import WeirCore
+
+/// What `weir stats` shows.
+public struct StatsReport: Encodable, Sendable {
+    public let schema = "weir.stats/v1"
+    public var rows: [Row]
+
+    public struct Row: Encodable, Sendable, Hashable {
+        public let workload: String
+        public var counter: CounterRow
+    }
+
+    /// - Parameter name: only this workload; nil for all.
+    /// - Throws: also when there is no workload of that name.
+    public static func read(_ maps: Maps, _ name: String?) throws -> StatsReport {
+        let workloads = try WorkloadTable.read(maps)
+        if let name, !workloads.contains(where: { $0.name == name }) { throw UnknownWorkload(name, among: workloads) }
+        let names = Dictionary(workloads.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
+        let rows = try maps.readCounters().compactMap { row -> Row? in
+            guard row.workload != 0 else { return nil }
+            let owner = names[row.workload] ?? "(gone: \(row.workload))"
+            return name == nil || name == owner ? Row(workload: owner, counter: row) : nil
+        }
+        return StatsReport(rows: rows.sorted { $0.workload < $1.workload })
+    }
+
+    /// What was added since an earlier reading; rows that did not change are left out.
+    public func since(_ earlier: StatsReport) -> StatsReport {
+        func key(_ row: Row) -> [String] {
+            [row.workload, row.counter.direction.word, row.counter.verdict.word, row.counter.reason.word, row.counter.transport]
+        }
+        let before = Dictionary(earlier.rows.map { (key($0), $0.counter) }, uniquingKeysWith: { first, _ in first })
+        return StatsReport(
+            rows: rows.compactMap { row in
+                var row = row
+                guard let old = before[key(row)] else { return row }
+                if old == row.counter { return nil }
+                row.counter.connections &-= old.connections
+                row.counter.failed &-= old.failed
+                row.counter.sentBytes &-= old.sentBytes
+                row.counter.receivedBytes &-= old.receivedBytes
+                return row
+            })
+    }
+
+    public var text: String {
+        if rows.isEmpty { return "no connections yet" }
+        var table = Table(
+            ["workload", "direction", "verdict", "reason", "proto", "connections", "failed", "sent", "received"],
+            numeric: [5, 6, 7, 8])
+        for row in rows {
+            let counter = row.counter
+            table.add([
+                row.workload, counter.direction.word, counter.verdict.word, counter.reason.word, counter.transport,
+                "\(counter.connections)", "\(counter.failed)", Quantity.bytes(counter.sentBytes),
+                Quantity.bytes(counter.receivedBytes),
+            ])
+        }
+        return table.text
+    }
+}
+
+/// A name that no workload has.
+public struct UnknownWorkload: Error, CustomStringConvertible, Sendable {
+    public let description: String
+
+    public init(_ name: String, among workloads: [RegisteredWorkload]) {
+        let names = Set(workloads.map(\.name)).sorted().prefix(10).joined(separator: ", ")
+        description = "there is no workload \"\(name)\"; there \(names.isEmpty ? "are none" : "is \(names)")"
+    }
+}

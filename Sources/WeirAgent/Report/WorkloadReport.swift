@@ -1,0 +1,100 @@
+import CWeirABI
+import Glibc
+public import WeirBPF
+
+/// A workload as `weir workloads` shows it: what the kernel has, and what the agent adds.
+public struct WorkloadReport: Codable, Sendable {
+    public var id: UInt32
+    public var name: String
+    /// "netns:4026532177" by cookie, or "cgroup:1234" by id.
+    public var identity: String
+    public var mesh: String?
+    public var selector: String?
+    public var mechanism: String
+    public var policy: UInt32
+    public var whenProxyDown: String
+    /// Seconds since 1970.
+    public var since: Double
+    public var problem: String?
+
+    public struct List: Encodable, Sendable {
+        public let schema = "weir.workloads/v1"
+        public let workloads: [WorkloadReport]
+
+        public init(workloads: [WorkloadReport]) {
+            self.workloads = workloads
+        }
+    }
+
+    /// - Parameter agent: nil when none runs.
+    public static func read(_ maps: Maps, _ agent: AgentStatus?) throws(BPFError) -> [WorkloadReport] {
+        let known = Dictionary((agent?.workloads ?? []).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        return try WorkloadTable.read(maps).filter { !$0.isProxy }.map { one in
+            let identity =
+                switch one.key {
+                case .netns(let cookie): "netns:\(cookie)"
+                case .cgroup(let id): "cgroup:\(id)"
+                }
+            let more = known[one.id]
+            return WorkloadReport(
+                id: one.id, name: one.name, identity: identity, mesh: more?.mesh, selector: more?.selector,
+                mechanism: "ebpf", policy: one.policy, whenProxyDown: one.whenProxyDown,
+                since: Double(one.value.since_ns) / 1e9, problem: more?.problem)
+        }.sorted { $0.name < $1.name }
+    }
+
+    public static func table(_ workloads: [WorkloadReport]) -> Table {
+        var table = Table(["workload", "mesh", "selector", "identity", "mechanism", "policy", "proxy down", "since"], numeric: [5])
+        for one in workloads {
+            table.add([
+                one.name, one.mesh ?? "-", one.selector ?? "-", one.identity, one.mechanism, "\(one.policy)",
+                one.whenProxyDown, Quantity.age(seconds: Double(time(nil)) - one.since),
+            ])
+        }
+        return table
+    }
+}
+
+/// What `weir status` shows.
+public struct NodeStatus: Encodable, Sendable {
+    public let schema = "weir.status/v1"
+    public let installed: Bool
+    public let pins: String
+    public let agent: AgentStatus?
+    /// The programs that are attached.
+    public let programs: [String]
+    public let workloads: [WorkloadReport]
+
+    public init(installed: Bool, pins: String, agent: AgentStatus?, programs: [String], workloads: [WorkloadReport]) {
+        self.installed = installed
+        self.pins = pins
+        self.agent = agent
+        self.programs = programs
+        self.workloads = workloads
+    }
+
+    /// Something the operator should look at.
+    public var hasProblem: Bool {
+        !installed || agent?.configurationProblem != nil || workloads.contains { $0.problem != nil }
+    }
+
+    public var text: String {
+        guard installed else {
+            return "mechanism  none: no programs under \(pins); start the agent (weir agent) or load them (weir load)"
+        }
+        var lines = ["mechanism  ebpf: \(programs.count) programs attached, pinned under \(pins)"]
+        if let agent {
+            let age = Quantity.age(seconds: Double(time(nil)) - agent.startedAt)
+            lines.append("agent      running: pid \(agent.pid), version \(agent.version), for \(age)")
+            if let problem = agent.configurationProblem {
+                lines.append("           the configuration on disk is not in force: \(problem)")
+            }
+        } else {
+            lines.append("agent      not running: interception goes on, changes of workloads and routes are not followed")
+        }
+        lines.append("workloads  \(workloads.count)")
+        if !workloads.isEmpty { lines += ["", WorkloadReport.table(workloads).text] }
+        for one in workloads { if let problem = one.problem { lines.append("\(one.name): \(problem)") } }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,36 @@
+import CWeirBPF
+import Glibc
+
+/// Programs of others at the hooks that Weir uses.
+public struct ForeignProgram: Sendable, Codable, Hashable {
+    public let hook: String
+    public let id: UInt32
+    public let name: String
+
+    /// What sits at the cgroup root beside Weir's programs.
+    public static func atCgroupRoot() throws(BPFError) -> [ForeignProgram] {
+        let root = try Descriptor(path: try Host.cgroupRoot())
+        var found: [ForeignProgram] = []
+        for hook in Interceptor.hooks {
+            var ids = [UInt32](repeating: 0, count: 64)
+            let count = weir_cgroup_programs(root.raw, hook.type, &ids, UInt32(ids.count))
+            if count == -EINVAL { continue }  // a kernel without this hook
+            try check(count, "list", "the programs at the cgroup root")
+            for id in ids.prefix(Int(count)) {
+                guard let name = name(of: id), !name.hasPrefix("weir_") else { continue }
+                found.append(ForeignProgram(hook: String(hook.program.dropFirst(5)), id: id, name: name))
+            }
+        }
+        return found
+    }
+
+    /// - Returns: nil for a program that has gone meanwhile.
+    private static func name(of id: UInt32) -> String? {
+        let raw = bpf_prog_get_fd_by_id(id)
+        guard raw >= 0 else { return nil }
+        let descriptor = Descriptor(owning: raw)
+        var info = bpf_prog_info()
+        guard weir_program_info(descriptor.raw, &info) == 0 else { return nil }
+        return withUnsafeBytes(of: info.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+import WeirAgent
+import WeirCore
+
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "What this kernel and node allow, and what is in the way; exit status 1 if anything is.")
+
+    @Option(help: "Only this category; may be given more than once: \(NodeCheck.all.joined(separator: ", ")).")
+    var category: [String] = []
+    @Option(help: "Leave this category out; may be given more than once.") var skip: [String] = []
+    @OptionGroup var read: ReadOptions
+
+    func validate() throws {
+        if let unknown = (category + skip).first(where: { !NodeCheck.all.contains($0) }) {
+            throw ValidationError("There is no category \"\(unknown)\"; use \(NodeCheck.all.joined(separator: ", ")).")
+        }
+    }
+
+    func run() throws {
+        try reportingNow(read.global) {
+            let wanted = Set(category.isEmpty ? NodeCheck.all : category).subtracting(skip)
+            let check = NodeCheck(wanted, pins: try read.node.pins(), client: try read.node.client())
+            print(read.output == .json ? try JSONText.render(check) : check.text)
+            if !check.success { throw ExitCode(1) }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import WeirAgent
+import WeirBPF
+import WeirCore
+
+struct FlowsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "flows", abstract: "Records of connections that ended: the agent's last thousand, or as they come.")
+
+    @Flag(name: .shortAndLong, help: "Go on as connections end.") var follow = false
+    @OptionGroup var read: ReadOptions
+
+    func run() throws {
+        try reportingNow(read.global) {
+            let names = try workloadNames()
+            var pending = Data()
+            let status = try read.node.client().request("GET", "/v1/flows?follow=\(follow)") { chunk in
+                pending.append(chunk)
+                while let end = pending.firstIndex(of: 0x0a) {
+                    let line = pending[..<end]
+                    pending.removeSubrange(...end)
+                    try show(Data(line), names)
+                }
+            }
+            guard status == 200 else {
+                throw AgentMissing(path: try read.node.configuration().agent.socket)
+            }
+        }
+    }
+
+    private func workloadNames() throws -> [UInt32: String] {
+        let workloads = try WorkloadTable.read(try read.interceptor().maps)
+        return Dictionary(workloads.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// One line a record, with ztunnel's field names where it has them.
+    private func show(_ line: Data, _ names: [UInt32: String]) throws {
+        if read.output == .json { return print(String(decoding: line, as: UTF8.self)) }
+        let flow = try JSONDecoder().decode(FlowRecord.self, from: line)
+        let time = Date(timeIntervalSince1970: flow.startedAt).ISO8601Format(.iso8601(timeZone: .gmt, includingFractionalSeconds: true))
+        print(
+            time, "workload=\(names[flow.workload] ?? "\(flow.workload)")", "src.addr=\(flow.source)",
+            "dst.addr=\(flow.destination)", "target.addr=\(flow.target)", "direction=\(flow.direction.word)",
+            "verdict=\(flow.verdict.word)", "reason=\(flow.reason.word)", "bytes_sent=\(flow.sentBytes)",
+            "bytes_recv=\(flow.receivedBytes)", "duration=\(Int(flow.duration * 1000))ms",
+            flow.established ? "end=closed" : "end=failed")
+        fflush(nil)
+    }
+}
+
+/// No agent answers, and the command needs one.
+struct AgentMissing: Error, CustomStringConvertible {
+    let path: String
+    var description: String { "no agent answers on \(path); start weir agent, which keeps the records" }
+}

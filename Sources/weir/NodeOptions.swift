@@ -1,0 +1,41 @@
+import ArgumentParser
+import Glibc
+import WeirAgent
+import WeirBPF
+import WeirCore
+
+/// Where Weir lives on this node: from the configuration, whose standard path may be missing.
+struct NodeOptions: ParsableArguments {
+    @Option(help: "The configuration file.")
+    var config: String?
+
+    /// The configuration named, else the one at the standard path, else the defaults.
+    func configuration() throws -> Configuration {
+        if let config { return try ConfigurationFile.read(config) }
+        guard access(ConfigurationFile.standard, F_OK) == 0 else { return Configuration() }
+        return try ConfigurationFile.read(ConfigurationFile.standard)
+    }
+
+    func pins() throws -> PinDirectory {
+        let agent = try configuration().agent
+        return PinDirectory(path: "\(agent.bpffs)/\(agent.pins)")
+    }
+
+    func client() throws -> AdminClient { AdminClient(path: try configuration().agent.socket) }
+}
+
+/// Options of commands that read.
+struct ReadOptions: ParsableArguments {
+    @Option(name: .shortAndLong, help: "For people (table) or machines (json).")
+    var output = OutputFormat.table
+    @OptionGroup var node: NodeOptions
+    @OptionGroup var global: GlobalOptions
+
+    /// Opens what is installed, with the sentence a reader without root needs.
+    func interceptor() throws -> Interceptor {
+        if geteuid() != 0 {
+            throw BPFError(code: EPERM, operation: "read", subject: "Weir's maps as uid \(geteuid())", advice: "run as root: sudo weir …")
+        }
+        return try Interceptor.open(try node.pins())
+    }
+}

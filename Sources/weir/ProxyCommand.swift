@@ -1,0 +1,47 @@
+import ArgumentParser
+import Glibc
+import Logging
+import NIOCore
+import UnixSignals
+import WeirCore
+import WeirProxy
+
+struct ProxyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "proxy", abstract: "Run Weir's own transparent TCP proxy in the foreground.",
+        discussion: "It dials where each connection was going (SO_ORIGINAL_DST). One access-log line a connection goes to stdout.")
+
+    @Option(name: .long, help: "Address and port to listen on; may be given more than once.")
+    var listen: [String] = ["127.0.0.1:15001", "[::1]:15001"]
+    @Option(help: "How long dialing may take, such as 10s.") var connectTimeout = "10s"
+    @Option(help: "How long a connection may be silent, such as 1h.") var idleTimeout = "1h"
+    @Option(help: "Open connections at once.") var maxConnections = 10000
+    @Option(help: "Event loop threads.") var threads = 1
+    @Option(name: .shortAndLong, help: "The form of the access log.") var output = OutputFormat.table
+    @OptionGroup var options: GlobalOptions
+
+    func run() async throws {
+        try await reporting(options) {
+            let addresses = try listen.map { text throws in
+                let endpoint = try Endpoint(parsing: text)
+                return try SocketAddress(ipAddress: "\(endpoint.address)", port: Int(endpoint.port))
+            }
+            var configuration = RelayProxyConfiguration(listen: addresses)
+            configuration.connectTimeout = try DurationText.parse(connectTimeout)
+            configuration.idleTimeout = try DurationText.parse(idleTimeout)
+            configuration.maxConnections = maxConnections
+            configuration.threads = threads
+            let logger = Logger(label: "weir.proxy", factory: { StreamLogHandler.standardError(label: $0) })
+            let log = AccessLog(descriptor: STDOUT_FILENO, format: output == .json ? .json : .text)
+            let proxy = RelayProxy(configuration: configuration, logger: logger, onConnection: { log.append($0) })
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await proxy.run() }
+                group.addTask { for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { return } }
+                try await group.next()
+                await proxy.shutdown()
+                group.cancelAll()
+            }
+            await log.close()
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+import Glibc
+import WeirAgent
+import WeirBPF
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Whether interception works here: mechanism, agent, workloads.")
+
+    @OptionGroup var read: ReadOptions
+
+    func run() throws {
+        try reportingNow(read.global) {
+            let agent = try read.node.client().status()
+            let pins = try read.node.pins()
+            guard pins.exists else {
+                let none = NodeStatus(installed: false, pins: pins.path, agent: agent, programs: [], workloads: [])
+                print(read.output == .json ? try JSONText.render(none) : none.text)
+                throw ExitCode(1)
+            }
+            let interceptor = try read.interceptor()
+            let status = NodeStatus(
+                installed: true, pins: pins.path, agent: agent, programs: pins.attached,
+                workloads: try WorkloadReport.read(interceptor.maps, agent))
+            print(read.output == .json ? try JSONText.render(status) : status.text)
+            if status.hasProblem { throw ExitCode(1) }
+        }
+    }
+}
+
+struct WorkloadsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "workloads", abstract: "Who is intercepted: names, identities, policies, since when.")
+
+    @OptionGroup var read: ReadOptions
+
+    func run() throws {
+        try reportingNow(read.global) {
+            let workloads = try WorkloadReport.read(try read.interceptor().maps, try read.node.client().status())
+            if read.output == .json { return print(try JSONText.render(WorkloadReport.List(workloads: workloads))) }
+            print(WorkloadReport.table(workloads).text)
+        }
+    }
+}
