@@ -35,8 +35,8 @@ static __always_inline bool is_listening(struct bpf_sock_addr *ctx, const union 
  * Give an unbound socket the source it would have had on the way to its
  * origin, so that getsockname() and the proxy see it.  The port stays open
  * until connect() chooses it (port 0 in bpf_bind() does not allocate one).
- * An unspecified source undoes an earlier choice.  Failing is harmless: the
- * address went away, and the kernel chooses.
+ * An unspecified source undoes an earlier choice.  It fails when the address
+ * went away, and when the application has bound a port.
  */
 static __always_inline int bind_source(struct bpf_sock_addr *ctx, bool six, const union address *source)
 {
@@ -91,6 +91,26 @@ static __always_inline __be16 find_port(struct bpf_sock_addr *ctx, const struct 
 	return 0;
 }
 
+/*
+ * MPTCP: the hooks see the subflow's socket, the application asks the MPTCP
+ * socket for its peer.  That one gets a copy.  (Linux 5.19; before, an MPTCP
+ * application's getpeername() tells the proxy's address.)
+ */
+static __always_inline void remember_mptcp(struct bpf_sock *sk, const struct weir_socket *socket)
+{
+	struct mptcp_sock *parent;
+	struct weir_socket *copy;
+
+	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_skc_to_mptcp_sock))
+		return;
+	parent = bpf_skc_to_mptcp_sock(sk);
+	if (!parent)
+		return;
+	copy = bpf_sk_storage_get(&weir_socks, parent, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (copy)
+		*copy = *socket;
+}
+
 /* The storage of this socket, with what was decided.  Sockets of the proxy get
  * none: nothing is recorded of them.  NULL: none wanted, or no memory. */
 static __always_inline struct weir_socket *remember(struct bpf_sock *sk, const struct weir_workload *workload,
@@ -111,6 +131,8 @@ static __always_inline struct weir_socket *remember(struct bpf_sock *sk, const s
 	__builtin_memcpy(socket->origin, attempt->destination.bytes, sizeof(socket->origin));
 	socket->origin_port = attempt->destination_port;
 	socket->started_ns = bpf_ktime_get_ns();
+	if (attempt->protocol == IPPROTO_TCP)
+		remember_mptcp(sk, socket);
 	return socket;
 }
 
@@ -127,6 +149,25 @@ static __always_inline int pass(struct bpf_sock_addr *ctx, bool six, struct bpf_
 		socket->flags &= ~WEIR_SOCKET_BOUND;
 	}
 	return PROCEED;
+}
+
+/* See that an unbound socket reaches the target from the source that its origin's route gives. */
+static __always_inline void choose_source(struct bpf_sock_addr *ctx, bool six, struct bpf_sock *sk,
+					  struct weir_socket *socket, const union address *source,
+					  __be16 port, union address *target)
+{
+	__u8 protocol = ctx->type == SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP;
+	union address bound;
+
+	read_local_address(sk, &bound);
+	if (is_same_address(&bound, source))
+		return;		/* from an earlier connect() of this socket */
+	if (!bind_source(ctx, six, source))
+		socket->flags |= WEIR_SOCKET_BOUND;
+	else if (is_listening(ctx, source, port, protocol))
+		/* The application has bound a port and no address.  On the way to the source itself the
+		 * kernel chooses that source; a proxy on the loopback address only sees 127.0.0.1. */
+		*target = *source;
 }
 
 static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct bpf_sock *sk,
@@ -153,9 +194,8 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 		count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY, attempt->protocol);
 		return REFUSE;
 	}
-	if (is_unspecified(&attempt->source) && route && route->flags & WEIR_ROUTE_SOURCE &&
-	    !bind_source(ctx, six, (const union address *)route->source))
-		socket->flags |= WEIR_SOCKET_BOUND;
+	if (is_unspecified(&attempt->source) && route && route->flags & WEIR_ROUTE_SOURCE)
+		choose_source(ctx, six, sk, socket, (const union address *)route->source, port, &target);
 	count(workload->id, WEIR_OUTBOUND, decision->verdict, decision->reason, attempt->protocol);
 	write_user_address(ctx, six, &target, port);
 	return PROCEED;

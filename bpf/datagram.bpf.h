@@ -121,9 +121,9 @@ static __always_inline int on_recvmsg(struct bpf_sock_addr *ctx, bool six)
 	if (!policy || port != policy->port[WEIR_VERDICT_DNS])
 		return 1;
 	read_user_address(ctx, six, &source);
-	if (!find_target(policy, WEIR_VERDICT_DNS, &source, &target) || !is_same_address(&source, &target))
-		return 1;
-	if (!pop_origin(sk, &origin, &port)) {
+	if (!find_target(policy, WEIR_VERDICT_DNS, &source, &target) || !is_same_address(&source, &target) ||
+	    !pop_origin(sk, &origin, &port)) {
+		/* A connected socket hears from its peer alone. */
 		struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 
 		if (!socket || socket->verdict != WEIR_VERDICT_DNS)

@@ -6,8 +6,8 @@ import Synchronization
 ///
 /// `append` never waits for the descriptor: with `capacity` records waiting, further ones are dropped and counted.
 ///
-/// Concurrency model: `queue` is guarded by its mutex. The thread that finds it empty submits one job to the pool's only
-/// thread; that job writes until the queue is empty again, so there is one writer at any time and lines keep their order.
+/// Concurrency model: `queue` is guarded by its mutex. Whoever finds it empty submits one job to the pool's only
+/// thread; that job writes until the queue is empty again, so there is one writer at a time and lines keep their order.
 public final class AccessLog: Sendable {
     public enum Format: Sendable {
         case text, json
@@ -48,10 +48,12 @@ public final class AccessLog: Sendable {
             defer { queue.writing = true }
             return !queue.writing
         }
-        if wake { pool.submit { _ in self.drain() } }
+        guard wake else { return }
+        // A closed pool runs the job at once on this thread, as cancelled; this thread must not write.
+        pool.submit { state in if case .active = state { self.drain() } }
     }
 
-    /// Writes what is waiting and ends the thread. Records appended later are lost.
+    /// Writes what is waiting, however long the descriptor takes, and ends the thread. Records appended later are lost.
     public func close() async {
         // The pool runs its jobs in order, so this one comes after the last drain.
         try? await pool.runIfActive {}

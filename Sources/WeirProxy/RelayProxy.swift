@@ -63,6 +63,7 @@ public final class RelayProxy: Sendable {
             let running = try await launch(group)
             let bound = running.listeners.compactMap(\.localAddress)
             state.withLock { $0 = .running(running) }
+            for listener in running.listeners { listener.closeFuture.whenComplete { _ in self.listenerClosed() } }
             logger.info("proxy listening", metadata: ["addresses": "\(bound.map(\.text).joined(separator: " "))"])
             return bound
         } catch {
@@ -72,7 +73,8 @@ public final class RelayProxy: Sendable {
         }
     }
 
-    /// Serves until the task is cancelled or `shutdown()` is called, then drains. Starts first if need be.
+    /// Serves until the task is cancelled, `shutdown()` is called or a listener fails, then drains.
+    /// Starts first if need be.
     public func run() async throws {
         let fresh = state.withLock { if case .idle = $0 { true } else { false } }
         if fresh { _ = try await start() }
@@ -81,7 +83,7 @@ public final class RelayProxy: Sendable {
     }
 
     /// Stops listening, waits for open connections up to the drain time, resets the rest. Returns when all is closed;
-    /// calling it again waits for the same end.
+    /// calling it again waits for the same end. Call it after `start()` has returned.
     public func shutdown() async {
         stop.finish()
         let task: Task<Void, Never>? = state.withLock { state in
@@ -98,6 +100,13 @@ public final class RelayProxy: Sendable {
             }
         }
         await task?.value
+    }
+
+    /// NIO closes a listener whose accept fails for good.
+    private func listenerClosed() {
+        guard state.withLock({ if case .running = $0 { true } else { false } }) else { return }
+        logger.error("a listener of the proxy failed; the proxy stops")
+        stop.finish()
     }
 
     private func wind(down running: Running) async {

@@ -40,7 +40,8 @@ public struct RelayRecord: Sendable, Equatable {
     public var error: String?
 
     /// The access-log line without a newline, in the words of ztunnel:
-    /// `src.addr=10.0.0.1:4711 dst.addr=10.0.0.2:80 direction=outbound bytes_sent=5 bytes_recv=9 duration=1ms outcome=closed`
+    /// `src.addr=10.0.0.1:4711 dst.addr=10.0.0.2:80 direction=outbound bytes_sent=5 bytes_recv=9 duration=1ms`
+    /// `outcome=closed`
     public var line: String {
         var text = "src.addr=\(source?.text ?? "-") dst.addr=\(destination?.text ?? "-")"
         text += " direction=\(direction.rawValue) bytes_sent=\(bytesSent) bytes_recv=\(bytesReceived)"

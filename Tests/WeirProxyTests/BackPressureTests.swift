@@ -27,9 +27,8 @@ struct BackPressureTests {
         }
     }
 
-    /// As above after 256 MiB have flowed, so that the kernel has tuned its buffers up. What the proxy has read is known
-    /// from its counters; what it holds in user space is that less what it wrote, which is what the reader's kernel and
-    /// the proxy's own send queue took.
+    /// As above after 256 MiB have flowed, so that the kernel has tuned its buffers up. The proxy's counters tell
+    /// what it has read; the client has not, so it is in the proxy, its send queue, or the client's small buffer.
     @Test func tunedConnectionIsBoundedToo() async throws {
         let listener = try Peer.listening()
         try await Harness.run(origin: listener.local) { harness in
@@ -66,8 +65,8 @@ struct BackPressureTests {
         }
     }
 
-    /// SwiftNIO reads what is left at a FIN without regard to back-pressure, so the bytes wait in the proxy, and closing
-    /// must wait for them: also when the client's own direction has ended, and the close would be a full one.
+    /// SwiftNIO reads what is left at a FIN without regard to back-pressure, so the bytes wait in the proxy, and the
+    /// close must wait for them: also when the client's own direction has ended, and it would be a full one.
     @Test(arguments: [false, true])
     func finBehindAStalledReaderLosesNothing(clientEndedFirst: Bool) async throws {
         let listener = try Peer.listening()

@@ -29,10 +29,13 @@ struct DialTests {
         var waiting: [Peer] = []
         for _ in 0..<4 {
             let peer = try Peer(flags: SOCK_NONBLOCK)
-            do { try peer.connect(to: listener.local) } catch let error as SocketFailure where error.code == EINPROGRESS {}
+            do {
+                try peer.connect(to: listener.local)
+            } catch let failure as SocketFailure where failure.code == EINPROGRESS {}
             waiting.append(peer)
         }
-        try await Harness.run(origin: listener.local, configure: { $0.connectTimeout = .milliseconds(200) }) { harness in
+        let origin = try listener.local
+        try await Harness.run(origin: origin, configure: { $0.connectTimeout = .milliseconds(200) }) { harness in
             let client = try harness.connect()
             #expect(try await blocking { client.failure() } == .reset)
             #expect(try await harness.nextRecord().outcome == .connectTimeout)

@@ -23,8 +23,8 @@ struct Harness: Sendable {
 
     func connect() throws -> Peer { try Peer.connected(to: address) }
 
-    /// Starts a proxy on loopback whose connections all go to `origin` (nil: asks `resolve`), but not before `gate` ends;
-    /// runs `body`; stops it.
+    /// Starts a proxy on loopback whose connections all go to `origin` (nil: asks `resolve`), but not before `gate`
+    /// ends; runs `body`; stops it.
     static func run(
         origin: SocketAddress?, listen: [SocketAddress]? = nil, resolveAfter gate: AsyncStream<Void>? = nil,
         resolve: @escaping @Sendable (any Channel) -> EventLoopFuture<SocketAddress> = OriginalDestination.resolve,

@@ -44,17 +44,17 @@ struct LifecycleTests {
         }
     }
 
-    /// Twenty bytes, 20 ms apart: longer than the idle time-out in all, and relayed to the end.
+    /// Thirty bytes, 100 ms apart: longer than the idle time-out in all, and relayed to the end.
     @Test func activityKeepsAConnectionOpen() async throws {
         let listener = try Peer.listening()
-        try await Harness.run(origin: listener.local, configure: { $0.idleTimeout = .milliseconds(300) }) { harness in
+        try await Harness.run(origin: listener.local, configure: { $0.idleTimeout = .seconds(2) }) { harness in
             let client = try harness.connect()
             let server = try await blocking { try listener.accept() }
             try await blocking {
-                for byte in UInt8(0)..<20 {
+                for byte in UInt8(0)..<30 {
                     try client.send([byte])
                     #expect(try server.receive() == [byte])
-                    usleep(20_000)
+                    usleep(100_000)
                 }
                 try client.endOutput()
                 try server.endOutput()
@@ -106,6 +106,15 @@ struct LifecycleTests {
         running.cancel()
         try await running.value
         #expect(throws: SocketFailure(code: ECONNREFUSED)) { try Peer.connected(to: bound[0]) }
+    }
+
+    /// shutdown(2) makes accept fail for good, as nothing else can be made to on demand.
+    @Test func runEndsWhenAListenerFails() async throws {
+        let configuration = RelayProxyConfiguration(listen: [try SocketAddress(ipAddress: "127.0.0.1", port: 0)])
+        let proxy = RelayProxy(configuration: configuration, logger: .silent)
+        let bound = try await proxy.start()
+        try check(Glibc.shutdown(try #require(listener(at: bound[0])), Int32(SHUT_RDWR)))
+        try await proxy.run()
     }
 
     @Test func relaysOnSeveralThreads() async throws {

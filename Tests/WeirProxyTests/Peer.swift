@@ -145,13 +145,23 @@ private func address(
     return try SocketAddress(packedIPAddress: ByteBuffer(bytes: ip), port: port)
 }
 
+/// This process's listening socket at `local`, nil if there is none.
+func listener(at local: SocketAddress) -> Int32? {
+    (Int32(3)..<1024).first { descriptor in
+        var listening: Int32 = 0
+        var size = socklen_t(4)
+        return getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening == 1
+            && (try? address(of: descriptor, getsockname)) == local
+    }
+}
+
 /// An integer option of the socket of this process whose local and remote addresses are these, nil if there is none.
 func option(
     _ level: Int32, _ name: Int32, ofSocketFrom local: SocketAddress, to remote: SocketAddress
 ) -> UInt32? {
     for descriptor in Int32(3)..<1024 {
-        guard (try? address(of: descriptor, getsockname)) == local, (try? address(of: descriptor, getpeername)) == remote
-        else { continue }
+        let ends = (try? address(of: descriptor, getsockname), try? address(of: descriptor, getpeername))
+        guard ends == (local, remote) else { continue }
         var value: UInt32 = 0
         var size = socklen_t(4)
         if getsockopt(descriptor, level, name, &value, &size) == 0 { return value }
