@@ -63,6 +63,18 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: swift),
         .testTarget(name: "WeirCoreTests", dependencies: ["WeirCore", "CWeirABI"], swiftSettings: swift),
+        .testTarget(
+            name: "WeirProxyTests",
+            dependencies: [
+                "WeirProxy",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ], swiftSettings: swift),
+        .executableTarget(name: "weir-exercise", path: "Tests/exercise", cSettings: c),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swift),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["TestSupport", "weir", "weir-exercise"], swiftSettings: swift),
         .plugin(name: "EmbedBPF", capability: .buildTool()),
     ],
     swiftLanguageModes: [.v6]

@@ -26,6 +26,17 @@ static __always_inline void read_bytes(struct bpf_sock_ops *ctx, struct bpf_sock
 	*received = arrived;
 }
 
+/* The reader looks twice a second; it is woken only when the ring has just
+ * become a quarter full, because waking costs more than the record. */
+static __always_inline __u64 wakeup(void)
+{
+	__u64 waiting = bpf_ringbuf_query(&weir_flows, BPF_RB_AVAIL_DATA);
+
+	return waiting >= WEIR_FLOW_BYTES / 4 && waiting < WEIR_FLOW_BYTES / 4 + 4 * sizeof(struct weir_flow)
+		       ? BPF_RB_FORCE_WAKEUP
+		       : BPF_RB_NO_WAKEUP;
+}
+
 static __always_inline void emit_flow(const struct weir_socket *socket, const struct weir_tuple *tuple,
 				      __u8 end, __u64 sent, __u64 received)
 {
@@ -54,10 +65,7 @@ static __always_inline void emit_flow(const struct weir_socket *socket, const st
 	__builtin_memcpy(flow->target, inbound ? tuple->local : tuple->remote, sizeof(flow->target));
 	flow->target_port = inbound ? tuple->local_port : tuple->remote_port;
 	flow->pad = 0;
-	/* The reader looks once a second; only a ring that fills up wakes it. */
-	bpf_ringbuf_submit(flow, bpf_ringbuf_query(&weir_flows, BPF_RB_AVAIL_DATA) > WEIR_FLOW_BYTES / 4
-					 ? BPF_RB_FORCE_WAKEUP
-					 : BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(flow, wakeup());
 }
 
 static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *sk, struct weir_socket *socket,

@@ -48,17 +48,29 @@ static __always_inline struct weir_workload *find_workload(__u64 netns, struct b
  */
 static __always_inline void read_owner(struct bpf_sock *sk, struct attempt *attempt)
 {
-	struct cred *cred = (struct cred *)BPF_CORE_READ(kernel_sock(sk), sk_socket, file, f_cred);
+	const struct cred *cred = NULL;
 
-	if (!cred) {
-		__u64 current = bpf_get_current_uid_gid();
-
-		attempt->uid = (__u32)current;
-		attempt->gid = (__u32)(current >> 32);
-		return;
+	if (bpf_rdonly_cast) {
+		/* Plain loads, a fault gives zero; five helper calls less than below. */
+		cred = kernel_sock(sk)->sk_socket->file->f_cred;
+		if (cred) {
+			attempt->uid = cred->fsuid.val;
+			attempt->gid = cred->fsgid.val;
+			return;
+		}
+	} else {
+		cred = (const struct cred *)BPF_CORE_READ(kernel_sock(sk), sk_socket, file, f_cred);
+		if (cred) {
+			attempt->uid = BPF_CORE_READ((struct cred *)cred, fsuid.val);
+			attempt->gid = BPF_CORE_READ((struct cred *)cred, fsgid.val);
+			return;
+		}
 	}
-	attempt->uid = BPF_CORE_READ(cred, fsuid.val);
-	attempt->gid = BPF_CORE_READ(cred, fsgid.val);
+
+	__u64 current = bpf_get_current_uid_gid();
+
+	attempt->uid = (__u32)current;
+	attempt->gid = (__u32)(current >> 32);
 }
 
 /*

@@ -98,12 +98,24 @@ public actor Agent {
         }
     }
 
-    private func readFlows() async throws {
-        let reader = try FlowReader(node.interceptor.maps)
-        while true {
-            hub.publish(try reader.drain().compactMap(FlowRecord.init))
-            try await Task.sleep(for: .milliseconds(500))
+    /// A thread of its own reads the ring: it waits in the kernel, not on the pool.
+    private nonisolated func readFlows() async throws {
+        let (records, sink) = AsyncThrowingStream<[FlowRecord], any Error>.makeStream(bufferingPolicy: .bufferingNewest(64))
+        let maps = node.interceptor.maps
+        let stopped = Flag()
+        Thread.start {
+            do {
+                let reader = try FlowReader(maps)
+                while !stopped.isSet {
+                    reader.wait(milliseconds: 500)
+                    sink.yield(try reader.drain().compactMap(FlowRecord.init))
+                }
+            } catch {
+                sink.finish(throwing: error)
+            }
         }
+        defer { stopped.set() }
+        for try await some in records { hub.publish(some) }
     }
 
     func status() async -> AgentStatus {

@@ -28,8 +28,11 @@ public final class FlowReader {
 
     deinit { ring_buffer__free(ring) }
 
-    /// Becomes readable when the ring is a quarter full; readers otherwise look as often as they like.
-    public var descriptor: Int32 { ring_buffer__epoll_fd(ring) }
+    /// Waits until the ring is a quarter full, or for the time given.
+    public func wait(milliseconds: Int32) {
+        var event = epoll_event()
+        _ = epoll_wait(ring_buffer__epoll_fd(ring), &event, 1, milliseconds)
+    }
 
     /// The records since the last call, oldest first.
     public func drain() throws(BPFError) -> [weir_flow] {

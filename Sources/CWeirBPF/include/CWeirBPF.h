@@ -16,6 +16,7 @@
 #include <linux/rtnetlink.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/vfs.h>
 
 /* Direct libbpf's messages into a buffer of the calling thread; NULL stops and
