@@ -30,7 +30,7 @@ ASSERT_SIZE(weir_prefix, 28);
 ASSERT_SIZE(weir_destination, 28);
 ASSERT_SIZE(weir_route, 24);
 ASSERT_SIZE(weir_tuple, 48);
-ASSERT_SIZE(weir_origin, 24);
+ASSERT_SIZE(weir_origin, 28);
 ASSERT_SIZE(weir_socket, 40);
 ASSERT_SIZE(weir_datagrams, 8 + 8 * 20);
 ASSERT_SIZE(weir_listener, 16);

@@ -196,6 +196,8 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 	}
 	if (is_unspecified(&attempt->source) && route && route->flags & WEIR_ROUTE_SOURCE)
 		choose_source(ctx, six, sk, socket, (const union address *)route->source, port, &target);
+	if (policy->flags & WEIR_POLICY_SOCKET_NAME)
+		socket->flags |= WEIR_SOCKET_NAMED;
 	count(workload->id, WEIR_OUTBOUND, decision->verdict, decision->reason, attempt->protocol);
 	write_user_address(ctx, six, &target, port);
 	return PROCEED;

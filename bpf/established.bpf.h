@@ -31,6 +31,7 @@ static __always_inline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk
 	origin.verdict = socket->verdict;
 	origin.reason = socket->reason;
 	origin.workload = socket->workload;
+	origin.flags = WEIR_SOCKET_ACCEPTED | (socket->flags & WEIR_SOCKET_NAMED);
 	if (bpf_map_update_elem(&weir_origins, &tuple, &origin, BPF_ANY))
 		count(socket->workload, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY, IPPROTO_TCP);
 	socket->flags |= WEIR_SOCKET_SENT;
@@ -62,7 +63,7 @@ static __always_inline bool take_origin(struct bpf_sock *sk, const struct weir_t
 	if (!socket)
 		return true;	/* getsockopt() finds the origin under the 4-tuple */
 	socket->workload = origin->workload;
-	socket->flags = WEIR_SOCKET_ACCEPTED;
+	socket->flags = origin->flags;
 	socket->verdict = origin->verdict;
 	socket->reason = origin->reason;
 	__builtin_memcpy(socket->origin, origin->address, sizeof(socket->origin));

@@ -105,4 +105,33 @@ int weir_getpeer6(struct bpf_sock_addr *ctx)
 	return on_getpeername(ctx, true);
 }
 
+static __always_inline int on_getsockname(struct bpf_sock_addr *ctx, bool six)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct weir_socket *socket = sk ? bpf_sk_storage_get(&weir_socks, sk, 0, 0) : NULL;
+
+	if (socket && socket->flags & WEIR_SOCKET_ACCEPTED && socket->flags & WEIR_SOCKET_NAMED)
+		write_user_address(ctx, six, (union address *)socket->origin, socket->origin_port);
+	return 1;
+}
+
+/*
+ * When: getsockname() of any socket below the cgroup.
+ * Reads: weir_socks.  Writes: the address a proxy gets that takes it for the
+ * origin, as HAProxy does over IPv6 (a workload with originFrom: getsockname).
+ * Returns: 1; nothing else is allowed.
+ */
+SEC("cgroup/getsockname4")
+int weir_getsock4(struct bpf_sock_addr *ctx)
+{
+	return on_getsockname(ctx, false);
+}
+
+/* The same for AF_INET6 sockets. */
+SEC("cgroup/getsockname6")
+int weir_getsock6(struct bpf_sock_addr *ctx)
+{
+	return on_getsockname(ctx, true);
+}
+
 #endif

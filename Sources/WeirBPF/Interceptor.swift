@@ -28,6 +28,8 @@ public final class Interceptor: Sendable {
         ("weir_getsockopt", BPF_CGROUP_GETSOCKOPT, "5.3"),
         ("weir_getpeer4", BPF_CGROUP_INET4_GETPEERNAME, "5.8"),
         ("weir_getpeer6", BPF_CGROUP_INET6_GETPEERNAME, "5.8"),
+        ("weir_getsock4", BPF_CGROUP_INET4_GETSOCKNAME, "5.8"),
+        ("weir_getsock6", BPF_CGROUP_INET6_GETSOCKNAME, "5.8"),
         ("weir_sendmsg4", BPF_CGROUP_UDP4_SENDMSG, "4.18"),
         ("weir_sendmsg6", BPF_CGROUP_UDP6_SENDMSG, "4.18"),
         ("weir_recvmsg4", BPF_CGROUP_UDP4_RECVMSG, "5.2"),

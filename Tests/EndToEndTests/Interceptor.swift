@@ -20,9 +20,10 @@ enum Interception: String {
     }()
 
     /// Intercepts these pods; when it returns, the next connection is intercepted.
-    static func start(_ pods: [Pod]) throws -> any Interceptor {
+    /// - Parameter namedPods: those whose proxy takes getsockname() for the origin; iptables has nothing for them.
+    static func start(_ pods: [Pod], namedPods: Set<String> = []) throws -> any Interceptor {
         switch selected {
-        case .weir: try WeirAgent(pods)
+        case .weir: try WeirAgent(pods, namedPods: namedPods)
         case .iptables: try IPTables(pods)
         }
     }

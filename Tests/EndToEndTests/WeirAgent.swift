@@ -8,16 +8,16 @@ final class WeirAgent: Interceptor {
     private let configuration: String
     private let pins: String
 
-    init(_ pods: [Pod]) throws {
+    init(_ pods: [Pod], namedPods: Set<String> = []) throws {
         pins = "weir-test-\(getpid())"
         let socket = Workspace.newPath("weir.sock")
-        let text = Self.configuration(pods, pins: pins, socket: socket)
+        let text = Self.configuration(pods, namedPods, pins: pins, socket: socket)
         configuration = try Workspace.write("weir.yaml", text)
         agent = try Weir.start(["agent", "--config", configuration])
         try agent.waitForLine("agent ready", in: .errors)
     }
 
-    private static func configuration(_ pods: [Pod], pins: String, socket: String) -> String {
+    private static func configuration(_ pods: [Pod], _ namedPods: Set<String>, pins: String, socket: String) -> String {
         let workloads = pods.map { pod in
             """
               - name: \(pod.namespace.name)
@@ -25,6 +25,7 @@ final class WeirAgent: Interceptor {
                 mesh: istio
                 dns: all
                 whenProxyDown: refuse
+                originFrom: \(namedPods.contains(pod.namespace.name) ? "getsockname" : "getsockopt")
 
             """
         }

@@ -14,6 +14,7 @@ struct WorkloadReader {
         let mesh = map.take("mesh")
         let proxy = map.take("proxy")
         let down = map.take("whenProxyDown")?.word(of: WhenProxyDown.allCases.map(\.word))
+        let origin = map.take("originFrom")?.word(of: ["getsockopt", "getsockname"])
         let mechanism = map.take("mechanism")?.word(of: Mechanism.allCases.map(\.rawValue))
         var policy: PolicyReader?
         switch (mesh, proxy) {
@@ -30,7 +31,8 @@ struct WorkloadReader {
         var reader = policy ?? PolicyReader(profile: .istio)
         reader.read(&map, quietly: policy == nil)
         map.finish()
-        guard let name, let selector, policy != nil, let specification = reader.finish(value) else { return }
+        guard let name, let selector, policy != nil, var specification = reader.finish(value) else { return }
+        specification.originFromSocketName = origin == "getsockname"
         workload = Workload(
             name: name, selector: selector, mesh: reader.profile?.name, annotations: reader.annotations,
             proxyCgroup: reader.proxyCgroup, whenProxyDown: down.flatMap(WhenProxyDown.init(word:)) ?? .refuse,

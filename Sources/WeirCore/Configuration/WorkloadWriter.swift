@@ -35,6 +35,8 @@ struct WorkloadWriter {
         writer.value("ipv6", policy.ipv6, origin: source(.ipv6, "ipv6"))
         writeDNS(to: &writer)
         writer.value("whenProxyDown", workload.whenProxyDown.word, origin: origin("whenProxyDown"))
+        writer.value(
+            "originFrom", policy.originFromSocketName ? "getsockname" : "getsockopt", origin: origin("originFrom"))
         if let mechanism = workload.mechanism {
             writer.value("mechanism", mechanism.rawValue, origin: origin("mechanism"))
         }

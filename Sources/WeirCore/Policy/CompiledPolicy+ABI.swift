@@ -10,6 +10,7 @@ extension CompiledPolicy {
         if prefixes.contains(where: { $0.direction == .inbound }) { flags |= UInt32(WEIR_POLICY_PREFIXES_IN.rawValue) }
         if !owners.isEmpty { flags |= UInt32(WEIR_POLICY_OWNERS.rawValue) }
         if proxyCgroup { flags |= UInt32(WEIR_POLICY_PROXY_CGROUP.rawValue) }
+        if originFromSocketName { flags |= UInt32(WEIR_POLICY_SOCKET_NAME.rawValue) }
         return flags
     }
 

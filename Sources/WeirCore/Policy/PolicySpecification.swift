@@ -23,6 +23,9 @@ public struct PolicySpecification: Hashable, Sendable {
     public var proxyGIDs: [UInt32] = []
     /// Whether the proxy is also known by its cgroup.
     public var proxyCgroup = false
+    /// Whether the proxy takes the accepted socket's own address for the original destination, as HAProxy does over
+    /// IPv6, and does not ask for SO_ORIGINAL_DST.
+    public var originFromSocketName = false
     /// SO_MARK of the proxy's own connections in TPROXY mode; 0 for none.
     public var mark: UInt32 = 0
 

@@ -167,6 +167,7 @@ enum weir_policy_flag {
 	WEIR_POLICY_PREFIXES_IN = 1 << 1,
 	WEIR_POLICY_OWNERS = 1 << 2,		/* has entries in weir_owners */
 	WEIR_POLICY_PROXY_CGROUP = 1 << 3,	/* the proxy may be a cgroup in weir_cgroups */
+	WEIR_POLICY_SOCKET_NAME = 1 << 4,	/* the proxy takes getsockname() for the origin */
 };
 
 /* A compiled policy: immutable once a workload points to its slot. */
@@ -266,6 +267,7 @@ struct weir_origin {
 	__u8 verdict;
 	__u8 reason;
 	__u32 workload;
+	__u32 flags;		/* enum weir_socket_flag: those that the accepted socket gets */
 };
 
 enum weir_socket_flag {
@@ -274,6 +276,7 @@ enum weir_socket_flag {
 	WEIR_SOCKET_ACCEPTED = 1 << 2,	/* it is the proxy's end */
 	WEIR_SOCKET_SENT = 1 << 3,	/* its handshake stands in weir_origins */
 	WEIR_SOCKET_ESTABLISHED = 1 << 4,
+	WEIR_SOCKET_NAMED = 1 << 5,	/* its getsockname() gives the origin */
 };
 
 /* Value of weir_socks: what is known of one socket, and dies with it. */
