@@ -71,6 +71,10 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], swiftSettings: swift),
+        .executableTarget(
+            name: "weir-oracle",
+            dependencies: ["WeirAgent", "WeirBPF", "WeirCore", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/oracle", swiftSettings: swift),
         .executableTarget(name: "weir-exercise", path: "Tests/exercise", cSettings: c),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(

@@ -56,6 +56,19 @@ static __always_inline bool is_passthrough_source(const union address *address)
 	return address->halves[0] == 0 && address->words[2] == 0 && address->words[3] == bpf_htonl(6);
 }
 
+/* Whether an address starts with the first `length` bits of a network. */
+static __always_inline bool is_in_network(const union address *address, const union address *network, __u32 length)
+{
+	for (__u32 word = 0; word < 4; word++) {
+		__u32 bits = length > word * 32 ? length - word * 32 : 0;
+		__u32 mask = bits >= 32 ? 0xffffffff : bits ? ~(0xffffffff >> bits) : 0;
+
+		if ((address->words[word] ^ network->words[word]) & bpf_htonl(mask))
+			return false;
+	}
+	return true;
+}
+
 /* bpf_sock_addr and bpf_sock keep ports as __be16 in the low half of a word. */
 static __always_inline __be16 port_of(__u32 word)
 {

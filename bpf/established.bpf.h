@@ -72,6 +72,14 @@ static __always_inline bool take_origin(struct bpf_sock *sk, const struct weir_t
 	return true;
 }
 
+/* The interface that an accepted socket's client came in by (Linux 5.17; 0 before). */
+static __always_inline __u32 ingress_of(struct bpf_sock *sk)
+{
+	if (!bpf_core_field_exists(struct sock, sk_rx_dst_ifindex))
+		return 0;
+	return (__u32)BPF_CORE_READ(kernel_sock(sk), sk_rx_dst_ifindex);
+}
+
 /* Record a connection that inbound.bpf.h has steered (or left alone) by deciding it again. */
 static __always_inline void record_inbound(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
 					   const struct weir_tuple *tuple,
@@ -79,6 +87,8 @@ static __always_inline void record_inbound(struct bpf_sock_ops *ctx, struct bpf_
 {
 	const struct weir_policy *policy = find_policy(workload->policy);
 	struct attempt attempt = {
+		.netns = tuple->netns,
+		.interface = ingress_of(sk),
 		.source = *(const union address *)tuple->remote,
 		.destination = *(const union address *)tuple->local,
 		.destination_port = tuple->local_port,
@@ -123,6 +133,16 @@ static __always_inline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_soc
 		record_inbound(ctx, sk, &tuple, pod);
 }
 
+/* Whether inbound.bpf.h can steer connections to this port: to the outbound one
+ * those that come in by a virtual interface. */
+static __always_inline bool is_steered_to(const struct weir_workload *pod, const struct weir_policy *policy,
+					  __be16 port)
+{
+	if (port == policy->port[WEIR_VERDICT_INBOUND] || port == pod->fallback_port)
+		return true;
+	return policy->flags & WEIR_POLICY_INTERFACES && port == policy->port[WEIR_VERDICT_OUTBOUND];
+}
+
 /* A socket of a workload's namespace listens: is it one that inbound traffic goes to? */
 static __always_inline void on_listen(struct bpf_sock_ops *ctx)
 {
@@ -136,7 +156,7 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx)
 	const struct weir_policy *policy = pod ? find_policy(pod->policy) : NULL;
 	struct weir_tuple tuple = {};
 
-	if (!policy || (key.port != policy->port[WEIR_VERDICT_INBOUND] && key.port != pod->fallback_port))
+	if (!policy || !is_steered_to(pod, policy, key.port))
 		return;
 	/* Traffic from outside never reaches a listener on the loopback address. */
 	read_tuple(ctx, &tuple);

@@ -16,6 +16,7 @@ static __always_inline void explain(struct weir_attempt *asked)
 		.uid = asked->uid,
 		.gid = asked->gid,
 		.mark = asked->mark,
+		.interface = asked->interface,
 	};
 
 	if (asked->cgroup)

@@ -60,6 +60,8 @@ static __always_inline void read_attempt(struct bpf_sk_lookup *ctx, struct attem
 		map_ipv4(&attempt->source, remote_ipv4);
 		map_ipv4(&attempt->destination, local_ipv4);
 	}
+	attempt->netns = weir_netns;
+	attempt->interface = from->ingress_ifindex;
 	attempt->destination_port = bpf_htons((__u16)from->local_port);
 	attempt->protocol = IPPROTO_TCP;
 }

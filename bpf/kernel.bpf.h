@@ -75,6 +75,7 @@ struct sock {
 	struct sock_common __sk_common;
 	struct socket *sk_socket;
 	struct sock_cgroup_data sk_cgrp_data;
+	int sk_rx_dst_ifindex;
 };
 #pragma clang attribute pop
 

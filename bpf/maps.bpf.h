@@ -72,6 +72,25 @@ struct {
 	__type(value, struct weir_route);
 } weir_routes SEC(".maps");
 
+/* (policy, uid, protocol, port prefix) -> excluded for this user.  Written by user. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, WEIR_MAX_USER_PORTS);
+	__type(key, struct weir_user_port);
+	__type(value, __u32);
+} weir_uports SEC(".maps");
+
+/* (namespace, policy, interface, family) -> facts.  Written by user, who follows
+ * the namespace's interfaces. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, WEIR_MAX_INTERFACES);
+	__type(key, struct weir_interface_key);
+	__type(value, struct weir_interface);
+} weir_ifaces SEC(".maps");
+
 /* What is known of one socket; dies with it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

@@ -96,6 +96,42 @@ static __always_inline __u32 owner_facts(__u32 policy, __u32 uid, __u32 gid)
 	return (by_uid ? *by_uid : 0) | (by_gid ? *by_gid : 0);
 }
 
+/* Whether this port is excluded for this user. */
+static __always_inline bool has_user_port(__u32 policy, __u32 uid, __u8 protocol, __be16 port)
+{
+	struct weir_user_port key = {
+		.length = WEIR_USER_PORT_BASE + 16,
+		.policy = policy,
+		.uid = uid,
+		.protocol = protocol,
+		.port = port,
+	};
+
+	return bpf_map_lookup_elem(&weir_uports, &key);
+}
+
+static __always_inline __u32 interface_facts(const struct weir_policy *policy, __u32 slot, __u64 netns,
+					     __u32 index, __u32 direction, const union address *destination)
+{
+	struct weir_interface_key key = {
+		.netns = netns,
+		.policy = slot,
+		.index = index,
+		.family = is_ipv4(destination) ? AF_INET : AF_INET6,
+	};
+	struct weir_interface *found = bpf_map_lookup_elem(&weir_ifaces, &key);
+
+	if (!found)
+		return 0;
+	if (direction == WEIR_OUTBOUND || !(found->facts & WEIR_FACT_INTERFACE_VIRTUAL))
+		return found->facts;
+	if (found->network_length == WEIR_NO_NETWORK)
+		return found->facts | (prefix_facts(slot, WEIR_OUTBOUND, destination) & WEIR_FACT_RANGE_INCLUDED);
+	if (is_in_network(destination, (union address *)found->network, found->network_length))
+		return found->facts | WEIR_FACT_RANGE_INCLUDED;
+	return found->facts;
+}
+
 static __always_inline struct weir_route *find_route(__u64 netns, const union address *address)
 {
 	struct weir_destination key = {
@@ -116,6 +152,7 @@ struct attempt {
 	__be16 destination_port;
 	__u8 protocol;
 	bool by_proxy_cgroup;
+	__u32 interface;		/* inbound: index of the one it came in by */
 	__u32 uid;
 	__u32 gid;
 	__u32 mark;
@@ -142,6 +179,12 @@ static __always_inline __u32 outbound_facts(const struct weir_policy *policy, __
 		facts |= WEIR_FACT_PASSTHROUGH_SOURCE;
 	if (policy->flags & WEIR_POLICY_OWNERS)
 		facts |= owner_facts(slot, attempt->uid, attempt->gid);
+	if (policy->flags & WEIR_POLICY_USER_PORTS &&
+	    has_user_port(slot, attempt->uid, attempt->protocol, attempt->destination_port))
+		facts |= WEIR_FACT_UID_PORT;
+	if (policy->flags & WEIR_POLICY_INTERFACES && route)
+		facts |= interface_facts(policy, slot, attempt->netns, route->interface, WEIR_OUTBOUND,
+					 &attempt->destination);
 	if (attempt->by_proxy_cgroup)
 		facts |= WEIR_FACT_PROXY_CGROUP;
 	if (policy->flags & WEIR_POLICY_PREFIXES_OUT)
@@ -163,6 +206,9 @@ static __always_inline __u32 inbound_facts(const struct weir_policy *policy, __u
 		facts |= WEIR_FACT_IPV6;
 	if (policy->flags & WEIR_POLICY_PREFIXES_IN)
 		facts |= prefix_facts(slot, WEIR_INBOUND, &attempt->source);
+	if (policy->flags & WEIR_POLICY_INTERFACES)
+		facts |= interface_facts(policy, slot, attempt->netns, attempt->interface, WEIR_INBOUND,
+					 &attempt->destination);
 	return facts;
 }
 

@@ -9,6 +9,8 @@ public final class Maps: Sendable {
     public let owners: Map
     public let prefixes: Map
     public let routes: Map
+    public let userPorts: Map
+    public let interfaces: Map
     public let socks: Map
     public let datagrams: Map
     public let origins: Map
@@ -18,7 +20,8 @@ public final class Maps: Sendable {
     public let settings: Map
 
     static let names = [
-        "weir_pods", "weir_cgroups", "weir_policies", "weir_owners", "weir_prefixes", "weir_routes", "weir_socks",
+        "weir_pods", "weir_cgroups", "weir_policies", "weir_owners", "weir_prefixes", "weir_routes", "weir_uports",
+        "weir_ifaces", "weir_socks",
         "weir_datagrams", "weir_origins", "weir_listeners", "weir_counters", "weir_flows", "weir_settings",
     ]
 
@@ -30,6 +33,8 @@ public final class Maps: Sendable {
         owners = try open("weir_owners")
         prefixes = try open("weir_prefixes")
         routes = try open("weir_routes")
+        userPorts = try open("weir_uports")
+        interfaces = try open("weir_ifaces")
         socks = try open("weir_socks")
         datagrams = try open("weir_datagrams")
         origins = try open("weir_origins")
@@ -47,6 +52,8 @@ public final class Maps: Sendable {
         try body(owners)
         try body(prefixes)
         try body(routes)
+        try body(userPorts)
+        try body(interfaces)
         try body(socks)
         try body(datagrams)
         try body(origins)

@@ -32,6 +32,7 @@ public final class PolicyStore {
         do {
             for prefix in policy.prefixes { try maps.prefixes.set(prefix.key(policy: slot), to: prefix.facts.rawValue) }
             for owner in policy.owners { try maps.owners.set(owner.key(policy: slot), to: owner.facts.rawValue) }
+            for key in try UserPortPrefixes.keys(of: policy, slot) { try maps.userPorts.set(key, to: UInt32(1)) }
             try fill(slot, memory)
         } catch {
             try? remove([slot])
@@ -57,6 +58,9 @@ public final class PolicyStore {
         }
         for key in try maps.owners.walk(weir_owner.self) where unused.contains(key.policy) {
             try maps.owners.remove(key)
+        }
+        for key in try maps.userPorts.walk(weir_user_port.self) where unused.contains(key.policy) {
+            try maps.userPorts.remove(key)
         }
     }
 
@@ -150,6 +154,18 @@ struct Digest: Hashable {
             withUnsafeBytes(of: owner.key(policy: 0)) { add($0) }
             withUnsafeBytes(of: owner.facts.rawValue) { add($0) }
         }
+        for interface in policy.interfaces {
+            add(text: "\(interface.name) \(interface.facts.rawValue) \(interface.network?.description ?? "-")")
+        }
+        for entry in policy.userPorts {
+            let transports = entry.transports.map(\.rawValue).sorted()
+            let ports = entry.ports.map { "\($0)" }.joined(separator: ",")
+            add(text: "\(transports) \(ports) \(entry.users)")
+        }
+    }
+
+    private mutating func add(text: String) {
+        Array(text.utf8).withUnsafeBytes { add($0) }
     }
 
     private mutating func add(_ bytes: UnsafeRawBufferPointer) {

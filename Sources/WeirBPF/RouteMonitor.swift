@@ -11,7 +11,7 @@ public final class RouteMonitor {
         _ namespace: borrowing NetworkNamespace, changed: @escaping @Sendable () -> Void
     ) throws(BPFError) {
         let raw = try namespace.enter { () throws(BPFError) -> Int32 in
-            let groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE
+            let groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE
             let netlink = try Netlink(groups: UInt32(groups))
             let own = fcntl(netlink.descriptor.raw, F_DUPFD_CLOEXEC, 0)
             if own < 0 { throw BPFError(code: errno, operation: "duplicate", subject: "a route netlink socket") }

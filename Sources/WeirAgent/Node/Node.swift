@@ -80,6 +80,11 @@ public actor Node {
         }
         let fallback = try await fallbackProxy(for: resolved)
         try keepRoutes(of: resolved, watching: watching)
+        let slot = try table.policies.place(resolved.policy)
+        if let keeper = routes[resolved.cookie] {
+            try InterfaceTable.synchronize(
+                keeper.namespace, policy: resolved.policy, slot: slot, interceptor.maps)
+        }
         let id = try table.register(
             resolved.key, name: workload.name, policy: resolved.policy,
             whenProxyDown: weir_when_proxy_down(UInt32(workload.whenProxyDown.rawValue)),
@@ -94,7 +99,10 @@ public actor Node {
 
     private func steer(_ resolved: ResolvedWorkload, _ fallback: FallbackProxy?) throws(BPFError) {
         let namespace = try NetworkNamespace(path: resolved.namespacePath)
-        if let port = resolved.policy.inboundPort {
+        var ports = [resolved.policy.inboundPort]
+        // What comes in by a virtual interface goes to the outbound port.
+        if !resolved.policy.interfaces.isEmpty { ports.append(resolved.policy.outboundPort) }
+        for port in ports.compactMap(\.self) {
             let found = try ListenerAdoption.adopt(port: port, in: namespace, interceptor.maps)
             if found > 0 {
                 logger.info("listeners adopted", metadata: ["workload": "\(resolved.workload.name)", "count": "\(found)"])
@@ -160,6 +168,11 @@ public actor Node {
         guard let keeper = routes[cookie] else { return }
         do {
             try keeper.table.synchronize(keeper.namespace)
+            for present in workloads.values where present.resolved.cookie == cookie {
+                let slot = try table.policies.place(present.resolved.policy)
+                try InterfaceTable.synchronize(
+                    keeper.namespace, policy: present.resolved.policy, slot: slot, interceptor.maps)
+            }
         } catch {
             logger.error("routes not read", metadata: ["namespace": "\(keeper.namespace.path)", "error": "\(error)"])
         }
@@ -169,6 +182,7 @@ public actor Node {
         let used = Set(workloads.values.map(\.resolved.cookie))
         for (cookie, keeper) in routes where !used.contains(cookie) {
             try keeper.table.clear()
+            try InterfaceTable.clear(cookie: cookie, interceptor.maps)
             routes[cookie] = nil
         }
     }

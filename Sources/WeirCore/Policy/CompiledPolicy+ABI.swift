@@ -10,6 +10,8 @@ extension CompiledPolicy {
         if prefixes.contains(where: { $0.direction == .inbound }) { flags |= UInt32(WEIR_POLICY_PREFIXES_IN.rawValue) }
         if !owners.isEmpty { flags |= UInt32(WEIR_POLICY_OWNERS.rawValue) }
         if proxyCgroup { flags |= UInt32(WEIR_POLICY_PROXY_CGROUP.rawValue) }
+        if !interfaces.isEmpty { flags |= UInt32(WEIR_POLICY_INTERFACES.rawValue) }
+        if !userPorts.isEmpty { flags |= UInt32(WEIR_POLICY_USER_PORTS.rawValue) }
         if originFromSocketName { flags |= UInt32(WEIR_POLICY_SOCKET_NAME.rawValue) }
         return flags
     }

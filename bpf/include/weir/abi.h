@@ -39,6 +39,8 @@
 #define WEIR_MAX_PREFIXES 4194304
 #define WEIR_MAX_OWNERS 1048576
 #define WEIR_MAX_ROUTES 1048576
+#define WEIR_MAX_INTERFACES 65536
+#define WEIR_MAX_USER_PORTS 1048576
 #define WEIR_MAX_HANDSHAKES 131072
 #define WEIR_MAX_COUNTERS 262144
 #define WEIR_MAX_LISTENERS 65536
@@ -167,6 +169,8 @@ enum weir_policy_flag {
 	WEIR_POLICY_PREFIXES_IN = 1 << 1,
 	WEIR_POLICY_OWNERS = 1 << 2,		/* has entries in weir_owners */
 	WEIR_POLICY_PROXY_CGROUP = 1 << 3,	/* the proxy may be a cgroup in weir_cgroups */
+	WEIR_POLICY_INTERFACES = 1 << 5,	/* has entries in weir_ifaces */
+	WEIR_POLICY_USER_PORTS = 1 << 6,	/* has entries in weir_uports */
 	WEIR_POLICY_SOCKET_NAME = 1 << 4,	/* the proxy takes getsockname() for the origin */
 };
 
@@ -248,6 +252,35 @@ struct weir_route {
 	__u32 flags;
 	__u32 interface;	/* index, 0 when unknown */
 	__u8 source[16];	/* what the kernel would choose */
+};
+
+/* Key of weir_uports; an entry sets WEIR_FACT_UID_PORT. */
+struct weir_user_port {
+	__u32 length;		/* 80 + prefix length of the port: ranges are a few prefixes */
+	__u32 policy;
+	__u32 uid;
+	__u8 pad;
+	__u8 protocol;
+	__be16 port;
+};
+#define WEIR_USER_PORT_BASE 80
+
+/* Key and value of weir_ifaces: what is known of a connection by the interface
+ * that it leaves or came in by. */
+struct weir_interface_key {
+	__u64 netns;
+	__u32 policy;
+	__u32 index;
+	__u32 family;		/* AF_INET or AF_INET6: of the connection */
+	__u32 pad;
+};
+#define WEIR_NO_NETWORK 255
+struct weir_interface {
+	__u32 facts;		/* enum weir_fact */
+	/* Inbound on a virtual interface, a destination in this network is in the included range;
+	 * WEIR_NO_NETWORK: one in the policy's own included ranges. */
+	__u32 network_length;
+	__u8 network[16];
 };
 
 /* A connection's two ends, seen from the socket that called connect(). */
@@ -368,6 +401,8 @@ struct weir_attempt {
 	__u32 uid;
 	__u32 gid;
 	__u32 mark;
+	__u32 interface;	/* inbound: index of the one it came in by */
+	__u32 pad;
 	__u8 direction;
 	__u8 protocol;
 	__u8 by_proxy_cgroup;

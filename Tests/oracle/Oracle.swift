@@ -1,0 +1,40 @@
+import Foundation
+import Glibc
+import Logging
+import WeirAgent
+import WeirBPF
+import WeirCore
+
+/// The hook of the oracle's runner: intercepts the case's pod as its configuration says.
+///
+///     weir-oracle attach ebpf|nftables    reads ORACLE_CONFIG, ORACLE_POD_NETNS_PATH, ORACLE_POD_CGROUP
+///     weir-oracle detach
+@main enum Oracle {
+    static let pins = PinDirectory(path: "/sys/fs/bpf/weir-oracle")
+
+    static func main() async {
+        do {
+            switch CommandLine.arguments.dropFirst().first {
+            case "attach": try await attach()
+            case "detach": Interceptor.uninstall(pins)
+            default: throw InvalidValue("usage: weir-oracle attach ebpf|nftables, or weir-oracle detach")
+            }
+        } catch {
+            FileHandle.standardError.write(Data("weir-oracle: \(error)\n".utf8))
+            exit(2)
+        }
+    }
+
+    private static func attach() async throws {
+        let environment = ProcessInfo.processInfo.environment
+        guard let text = environment["ORACLE_CONFIG"], let path = environment["ORACLE_POD_NETNS_PATH"],
+            let name = environment["ORACLE_CASE"]
+        else { throw InvalidValue("this is for the oracle's --hook") }
+        let specification = try JSONDecoder().decode(PolicySpecification.self, from: Data(text.utf8))
+        var configuration = Configuration()
+        configuration.workloads = [Workload(name: name, selector: .netns(path), policy: specification)]
+        let logger = Logger(label: "weir", factory: { _ in SwiftLogNoOpLogHandler() })
+        let node = try Node(try Interceptor.install(pins), logger: logger)
+        try await node.apply(configuration, watching: false)
+    }
+}
