@@ -141,6 +141,17 @@ static __always_inline void read_local_address(struct bpf_sock *sk, union addres
 		map_ipv4(address, ipv4);
 }
 
+/* The address of a socket's peer. */
+static __always_inline void read_peer_address(struct bpf_sock *sk, union address *address)
+{
+	volatile struct bpf_sock *from = sk;
+	__be32 ipv4 = from->dst_ip4;
+
+	READ_IPV6(address, from->dst_ip6);
+	if (from->family != AF_INET6)
+		map_ipv4(address, ipv4);
+}
+
 /* Both ends of a TCP socket in a sockops callback. */
 static __always_inline void read_tuple(struct bpf_sock_ops *ctx, struct weir_tuple *tuple)
 {

@@ -117,7 +117,8 @@ static __always_inline struct weir_socket *remember(struct bpf_sock *sk, const s
 						    const struct attempt *attempt,
 						    const struct decision *decision)
 {
-	bool is_proxy = decision->reason == WEIR_REASON_PROXY || decision->reason == WEIR_REASON_WEIR_PROXY;
+	bool is_proxy = !attempt->is_borrowed && (decision->reason == WEIR_REASON_PROXY ||
+						  decision->reason == WEIR_REASON_WEIR_PROXY);
 	struct weir_socket *socket =
 		bpf_sk_storage_get(&weir_socks, sk, 0, is_proxy ? 0 : BPF_SK_STORAGE_GET_F_CREATE);
 
@@ -127,6 +128,8 @@ static __always_inline struct weir_socket *remember(struct bpf_sock *sk, const s
 	socket->flags &= WEIR_SOCKET_BOUND;
 	socket->verdict = decision->verdict;
 	socket->reason = decision->reason;
+	if (attempt->is_borrowed)
+		socket->flags |= WEIR_SOCKET_BORROWED;
 	socket->direction = WEIR_OUTBOUND;
 	__builtin_memcpy(socket->origin, attempt->destination.bytes, sizeof(socket->origin));
 	socket->origin_port = attempt->destination_port;
@@ -182,6 +185,10 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 		decision->reason = WEIR_REASON_FAMILY;
 		return pass(ctx, six, sk, workload, attempt, decision);
 	}
+
+	/* A proxy's call to its own workload: TPROXY leaves the address as it is. */
+	if (policy->flags & WEIR_POLICY_TRANSPARENT && decision->verdict == WEIR_VERDICT_INBOUND)
+		target = attempt->destination;
 
 	__be16 port = find_port(ctx, workload, policy, attempt->protocol, &target, decision);
 
@@ -240,7 +247,11 @@ static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
 
 	struct weir_route *route = find_route(attempt.netns, &attempt.destination);
 
-	decision = decide(policy, WEIR_OUTBOUND, outbound_facts(policy, workload->policy, &attempt, route));
+	__u32 facts = outbound_facts(policy, workload->policy, &attempt, route);
+
+	attempt.is_borrowed = policy->flags & WEIR_POLICY_TRANSPARENT && facts & WEIR_FACT_LOCAL &&
+			      attempt.protocol == IPPROTO_TCP && !is_unspecified(&attempt.source);
+	decision = decide(policy, WEIR_OUTBOUND, facts);
 	if (decision.verdict == WEIR_VERDICT_DIRECT)
 		return pass(ctx, six, sk, workload, &attempt, &decision);
 	return redirect(ctx, six, sk, workload, policy, &attempt, route, &decision);

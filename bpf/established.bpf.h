@@ -23,7 +23,7 @@ static __always_inline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk
 		return;
 	watch_states(ctx);
 	socket->flags |= WEIR_SOCKET_CONNECTED;
-	if (socket->verdict == WEIR_VERDICT_DIRECT)
+	if (socket->verdict == WEIR_VERDICT_DIRECT && !(socket->flags & WEIR_SOCKET_BORROWED))
 		return;
 	read_tuple(ctx, &tuple);
 	__builtin_memcpy(origin.address, socket->origin, sizeof(origin.address));
@@ -116,6 +116,10 @@ static __always_inline void record_inbound(struct bpf_sock_ops *ctx, struct bpf_
 	__builtin_memcpy(socket->origin, tuple->local, sizeof(socket->origin));
 	socket->origin_port = tuple->local_port;
 	socket->started_ns = bpf_ktime_get_ns();
+	/* Called by the proxy's own port: a REDIRECT would have landed on the interface's first address,
+	 * and a proxy tells by that difference that the connection was redirected. */
+	if (!(policy->flags & WEIR_POLICY_TRANSPARENT) && tuple->local_port == policy->port[decision.verdict & 7])
+		socket->flags |= WEIR_SOCKET_LANDED;
 	watch_states(ctx);
 }
 

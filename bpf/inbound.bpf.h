@@ -62,8 +62,25 @@ static __always_inline void read_attempt(struct bpf_sk_lookup *ctx, struct attem
 	}
 	attempt->netns = weir_netns;
 	attempt->interface = from->ingress_ifindex;
+	attempt->source_port = from->remote_port;
 	attempt->destination_port = bpf_htons((__u16)from->local_port);
 	attempt->protocol = IPPROTO_TCP;
+}
+
+/* TPROXY mode: whether a socket of this namespace made the connection, from a client's address. */
+static __always_inline bool is_borrowed(const struct weir_policy *policy, const struct attempt *attempt)
+{
+	struct weir_tuple key = {
+		.netns = attempt->netns,
+		.local_port = attempt->source_port,
+		.remote_port = attempt->destination_port,
+	};
+
+	if (!(policy->flags & WEIR_POLICY_TRANSPARENT))
+		return false;
+	__builtin_memcpy(key.local, attempt->source.bytes, sizeof(key.local));
+	__builtin_memcpy(key.remote, attempt->destination.bytes, sizeof(key.remote));
+	return bpf_map_lookup_elem(&weir_origins, &key);
 }
 
 /*
@@ -86,7 +103,7 @@ int weir_sk_lookup(struct bpf_sk_lookup *ctx)
 	const struct weir_policy *policy = find_policy(pod->policy);
 
 	read_attempt(ctx, &attempt);
-	if (!policy || is_from_inside(netns, &attempt))
+	if (!policy || is_from_inside(netns, &attempt) || is_borrowed(policy, &attempt))
 		return SK_PASS;
 
 	struct decision decision = decide(policy, WEIR_INBOUND, inbound_facts(policy, pod->policy, &attempt));

@@ -109,9 +109,20 @@ static __always_inline int on_getsockname(struct bpf_sock_addr *ctx, bool six)
 {
 	struct bpf_sock *sk = ctx->sk;
 	struct weir_socket *socket = sk ? bpf_sk_storage_get(&weir_socks, sk, 0, 0) : NULL;
+	union address peer;
 
-	if (socket && socket->flags & WEIR_SOCKET_ACCEPTED && socket->flags & WEIR_SOCKET_NAMED)
+	if (!socket || !(socket->flags & WEIR_SOCKET_ACCEPTED))
+		return 1;
+	if (socket->flags & WEIR_SOCKET_NAMED)
 		write_user_address(ctx, six, (union address *)socket->origin, socket->origin_port);
+	if (socket->flags & WEIR_SOCKET_LANDED) {
+		read_peer_address(sk, &peer);
+
+		struct weir_route *route = find_route(bpf_get_netns_cookie(ctx), &peer);
+
+		if (route && route->flags & WEIR_ROUTE_SOURCE)
+			write_user_address(ctx, six, (union address *)route->source, socket->origin_port);
+	}
 	return 1;
 }
 

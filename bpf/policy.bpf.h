@@ -149,9 +149,11 @@ struct attempt {
 	__u64 netns;
 	union address source;		/* unspecified while unbound */
 	union address destination;
+	__be16 source_port;		/* inbound */
 	__be16 destination_port;
 	__u8 protocol;
 	bool by_proxy_cgroup;
+	bool is_borrowed;		/* WEIR_SOCKET_BORROWED */
 	__u32 interface;		/* inbound: index of the one it came in by */
 	__u32 uid;
 	__u32 gid;

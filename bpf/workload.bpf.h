@@ -75,8 +75,9 @@ static __always_inline void read_owner(struct bpf_sock *sk, struct attempt *atte
 
 /*
  * Whether a connection that a namespace sees arrive was made inside it: those
- * are decided when they are made.  The interface does not tell (a call to the
- * pod's own address comes in by eth0's own index), the client's address does.
+ * are decided when they are made.  The interface alone does not tell (a call to
+ * the pod's own address can come in by eth0's index), the client's address does,
+ * unless it is one that a transparent proxy borrowed (WEIR_SOCKET_BORROWED).
  */
 static __always_inline bool is_from_inside(__u64 netns, const struct attempt *attempt)
 {

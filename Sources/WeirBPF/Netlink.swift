@@ -27,16 +27,17 @@ struct Netlink: ~Copyable {
     }
 
     /// Sends one request and hands each answer's payload to `body`: what follows the message header.
-    /// - Parameter dump: whether a whole table is asked for, which ends with NLMSG_DONE.
+    /// - Parameter flags: NLM_F_DUMP for a whole table, which ends with NLMSG_DONE; NLM_F_ACK for a change.
     /// - Returns: 0, or the errno the kernel answered with.
     func request(
-        type: Int32, dump: Bool, payload: [UInt8], _ body: (UnsafeRawBufferPointer) -> Void
+        type: Int32, flags: Int32, payload: [UInt8], _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(BPFError) -> Int32 {
         var header = nlmsghdr()
         header.nlmsg_len = UInt32(MemoryLayout<nlmsghdr>.size + payload.count)
         header.nlmsg_type = UInt16(type)
-        header.nlmsg_flags = UInt16(NLM_F_REQUEST | (dump ? NLM_F_DUMP : 0))
+        header.nlmsg_flags = UInt16(NLM_F_REQUEST | flags)
         header.nlmsg_seq = 1
+        let dump = flags & NLM_F_DUMP != 0
         let message = withUnsafeBytes(of: &header) { Array($0) } + payload
         if send(descriptor.raw, message, message.count, 0) < 0 {
             throw BPFError(code: errno, operation: "ask", subject: "the kernel for its routes")

@@ -76,13 +76,15 @@ struct RouteReader: ~Copyable {
         var found: Set<CIDR> = []
         var own: Set<CIDR> = []
         let error = try netlink.request(
-            type: Int32(RTM_GETROUTE), dump: true, payload: withUnsafeBytes(of: &request) { Array($0) }
+            type: Int32(RTM_GETROUTE), flags: NLM_F_DUMP, payload: withUnsafeBytes(of: &request) { Array($0) }
         ) { payload in
             guard payload.count >= MemoryLayout<rtmsg>.size else { return }
             let route = payload.loadUnaligned(as: rtmsg.self)
             let wanted = [RTN_UNICAST, RTN_LOCAL, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_BLACKHOLE].map { Int($0) }
             // RTM_F_CLONED: an entry of a cache, not of a table.
-            guard wanted.contains(Int(route.rtm_type)), route.rtm_flags & 0x200 == 0 else { return }
+            // Other tables are for marked packets (TransparentRouting) and the like.
+            guard route.rtm_table >= 253, wanted.contains(Int(route.rtm_type)), route.rtm_flags & 0x200 == 0
+            else { return }
             var base = family == AF_INET ? Address.any4 : Address.any6
             Netlink.attributes(payload, skip: MemoryLayout<rtmsg>.size) { type, value in
                 if type == Int32(RTA_DST.rawValue) { base = Address(kernel: value) ?? base }
@@ -110,7 +112,7 @@ struct RouteReader: ~Copyable {
         var interface: UInt32 = 0
         var isLocal = false
         _ = try netlink.request(
-            type: Int32(RTM_GETROUTE), dump: false,
+            type: Int32(RTM_GETROUTE), flags: 0,
             payload: withUnsafeBytes(of: &request) { Array($0) } + attribute
         ) { payload in
             guard payload.count >= MemoryLayout<rtmsg>.size else { return }

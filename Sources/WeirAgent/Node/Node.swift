@@ -97,8 +97,14 @@ public actor Node {
         logger.info("workload registered", metadata: ["workload": "\(workload.name)", "selector": "\(workload.selector)"])
     }
 
+    /// Istio's.
+    private static let transparentMark: UInt32 = 1337
+
     private func steer(_ resolved: ResolvedWorkload, _ fallback: FallbackProxy?) throws(BPFError) {
         let namespace = try NetworkNamespace(path: resolved.namespacePath)
+        if resolved.policy.interceptionMode == .tproxy, !resolved.policy.inboundPorts.ranges.isEmpty {
+            try TransparentRouting.install(mark: Self.transparentMark, in: namespace)
+        }
         var ports = [resolved.policy.inboundPort]
         // What comes in by a virtual interface goes to the outbound port.
         if !resolved.policy.interfaces.isEmpty { ports.append(resolved.policy.outboundPort) }

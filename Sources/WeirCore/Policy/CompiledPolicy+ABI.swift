@@ -12,6 +12,7 @@ extension CompiledPolicy {
         if proxyCgroup { flags |= UInt32(WEIR_POLICY_PROXY_CGROUP.rawValue) }
         if !interfaces.isEmpty { flags |= UInt32(WEIR_POLICY_INTERFACES.rawValue) }
         if !userPorts.isEmpty { flags |= UInt32(WEIR_POLICY_USER_PORTS.rawValue) }
+        if interceptionMode == .tproxy { flags |= UInt32(WEIR_POLICY_TRANSPARENT.rawValue) }
         if originFromSocketName { flags |= UInt32(WEIR_POLICY_SOCKET_NAME.rawValue) }
         return flags
     }

@@ -29,6 +29,8 @@ public struct CompiledPolicy: Hashable, Sendable {
     public let dnsAddress6: Address?
     /// Whether the proxy is also known by its cgroup.
     public let proxyCgroup: Bool
+    /// Whether the proxy's end keeps the address that was called, or lands on an address of the interface.
+    public let interceptionMode: InterceptionMode
     /// Whether getsockname() of the proxy's accepted sockets gives the original destination.
     public let originFromSocketName: Bool
     /// SO_MARK of the proxy, 0 for none.

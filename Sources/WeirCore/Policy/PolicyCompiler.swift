@@ -26,7 +26,8 @@ public enum PolicyCompiler {
             proxyAddress4: specification.proxyAddress4, proxyAddress6: specification.proxyAddress6,
             dnsAddress4: verdicts.contains(.dns) ? specification.dnsAddress4 : nil,
             dnsAddress6: verdicts.contains(.dns) ? specification.dnsAddress6 : nil,
-            proxyCgroup: all.contains(.proxyCgroup), originFromSocketName: specification.originFromSocketName, mark: all.contains(.mark) ? specification.mark : 0,
+            proxyCgroup: all.contains(.proxyCgroup), interceptionMode: specification.interceptionMode,
+            originFromSocketName: specification.originFromSocketName, mark: all.contains(.mark) ? specification.mark : 0,
             sources: sources.names)
     }
 

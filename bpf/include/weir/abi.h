@@ -171,6 +171,7 @@ enum weir_policy_flag {
 	WEIR_POLICY_PROXY_CGROUP = 1 << 3,	/* the proxy may be a cgroup in weir_cgroups */
 	WEIR_POLICY_INTERFACES = 1 << 5,	/* has entries in weir_ifaces */
 	WEIR_POLICY_USER_PORTS = 1 << 6,	/* has entries in weir_uports */
+	WEIR_POLICY_TRANSPARENT = 1 << 7,	/* TPROXY semantics: the proxy's end keeps the address that was called */
 	WEIR_POLICY_SOCKET_NAME = 1 << 4,	/* the proxy takes getsockname() for the origin */
 };
 
@@ -310,6 +311,8 @@ enum weir_socket_flag {
 	WEIR_SOCKET_SENT = 1 << 3,	/* its handshake stands in weir_origins */
 	WEIR_SOCKET_ESTABLISHED = 1 << 4,
 	WEIR_SOCKET_NAMED = 1 << 5,	/* its getsockname() gives the origin */
+	WEIR_SOCKET_BORROWED = 1 << 7,	/* calls its own namespace from an address that may not be of it (TPROXY) */
+	WEIR_SOCKET_LANDED = 1 << 6,	/* its getsockname() gives the first address of the interface it came in by */
 };
 
 /* Value of weir_socks: what is known of one socket, and dies with it. */
