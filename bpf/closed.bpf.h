@@ -12,7 +12,8 @@
 static __always_inline void read_bytes(struct bpf_sock_ops *ctx, struct bpf_sock *sk, __u32 old_state,
 				       bool connected, __u64 *sent, __u64 *received)
 {
-	unsigned long flags = BPF_CORE_READ(kernel_sock(sk), __sk_common.skc_flags);
+	struct sock *kernel = kernel_sock(sk);
+	unsigned long flags = kernel ? BPF_CORE_READ(kernel, __sk_common.skc_flags) : 0;
 	__u64 acknowledged = ctx->bytes_acked;
 	__u64 arrived = ctx->bytes_received;
 

@@ -220,7 +220,7 @@ static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
 		return PROCEED;
 	attempt.netns = bpf_get_netns_cookie(ctx);
 
-	struct weir_workload *workload = find_workload(attempt.netns, sk);
+	struct weir_workload *workload = find_workload(attempt.netns, ctx);
 
 	if (!workload)
 		return PROCEED;
@@ -238,7 +238,7 @@ static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
 	}
 	attempt.mark = sk->mark;
 	read_owner(sk, &attempt);
-	attempt.by_proxy_cgroup = is_proxy_cgroup(workload, policy, sk);
+	attempt.by_proxy_cgroup = is_proxy_cgroup(workload, policy, ctx);
 
 	struct weir_socket *earlier = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 
@@ -247,11 +247,10 @@ static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
 
 	struct weir_route *route = find_route(attempt.netns, &attempt.destination);
 
-	__u32 facts = outbound_facts(policy, workload->policy, &attempt, route);
-
-	attempt.is_borrowed = policy->flags & WEIR_POLICY_TRANSPARENT && facts & WEIR_FACT_LOCAL &&
+	attempt.policy = workload->policy;
+	decision = unpack(decide_outbound(policy, &attempt, route));
+	attempt.is_borrowed = policy->flags & WEIR_POLICY_TRANSPARENT && attempt.facts & WEIR_FACT_LOCAL &&
 			      attempt.protocol == IPPROTO_TCP && !is_unspecified(&attempt.source);
-	decision = decide(policy, WEIR_OUTBOUND, facts);
 	if (decision.verdict == WEIR_VERDICT_DIRECT)
 		return pass(ctx, six, sk, workload, &attempt, &decision);
 	return redirect(ctx, six, sk, workload, policy, &attempt, route, &decision);

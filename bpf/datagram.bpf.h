@@ -36,7 +36,7 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
 		return PROCEED;
 	attempt.netns = bpf_get_netns_cookie(ctx);
 
-	struct weir_workload *workload = find_workload(attempt.netns, sk);
+	struct weir_workload *workload = find_workload(attempt.netns, ctx);
 	const struct weir_policy *policy = workload ? find_policy(workload->policy) : NULL;
 
 	if (!policy || sk->mark == WEIR_MARK)
@@ -46,11 +46,13 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
 	read_user_address(ctx, six, &attempt.destination);
 	read_local_address(sk, &attempt.source);
 	read_owner(sk, &attempt);
-	attempt.by_proxy_cgroup = is_proxy_cgroup(workload, policy, sk);
+	attempt.by_proxy_cgroup = is_proxy_cgroup(workload, policy, ctx);
 
 	struct weir_route *route = find_route(attempt.netns, &attempt.destination);
-	struct decision decision =
-		decide(policy, WEIR_OUTBOUND, outbound_facts(policy, workload->policy, &attempt, route));
+	struct decision decision;
+
+	attempt.policy = workload->policy;
+	decision = unpack(decide_outbound(policy, &attempt, route));
 
 	if (decision.verdict != WEIR_VERDICT_DIRECT && 
 	    find_target(policy, decision.verdict, &attempt.destination, &target)) {
@@ -115,7 +117,7 @@ static __always_inline int on_recvmsg(struct bpf_sock_addr *ctx, bool six)
 	__u64 netns = bpf_get_netns_cookie(ctx);
 	__be16 port = port_of(ctx->user_port);
 
-	struct weir_workload *workload = sk ? find_workload(netns, sk) : NULL;
+	struct weir_workload *workload = sk ? find_workload(netns, ctx) : NULL;
 	const struct weir_policy *policy = workload ? find_policy(workload->policy) : NULL;
 
 	if (!policy || port != policy->port[WEIR_VERDICT_DNS])

@@ -75,9 +75,11 @@ static __always_inline bool take_origin(struct bpf_sock *sk, const struct weir_t
 /* The interface that an accepted socket's client came in by (Linux 5.17; 0 before). */
 static __always_inline __u32 ingress_of(struct bpf_sock *sk)
 {
-	if (!bpf_core_field_exists(struct sock, sk_rx_dst_ifindex))
+	struct sock *kernel = kernel_sock(sk);
+
+	if (!kernel || !bpf_core_field_exists(struct sock, sk_rx_dst_ifindex))
 		return 0;
-	return (__u32)BPF_CORE_READ(kernel_sock(sk), sk_rx_dst_ifindex);
+	return (__u32)BPF_CORE_READ(kernel, sk_rx_dst_ifindex);
 }
 
 /* Record a connection that inbound.bpf.h has steered (or left alone) by deciding it again. */
@@ -93,12 +95,13 @@ static __always_inline void record_inbound(struct bpf_sock_ops *ctx, struct bpf_
 		.destination = *(const union address *)tuple->local,
 		.destination_port = tuple->local_port,
 		.protocol = IPPROTO_TCP,
+		.policy = workload->policy,
 	};
 
 	if (!policy || is_from_inside(tuple->netns, &attempt))
 		return;
 
-	struct decision decision = decide(policy, WEIR_INBOUND, inbound_facts(policy, workload->policy, &attempt));
+	struct decision decision = unpack(decide_inbound(policy, &attempt));
 
 	count(workload->id, WEIR_INBOUND, decision.verdict, decision.reason, IPPROTO_TCP);
 	if (decision.verdict == WEIR_VERDICT_DIRECT)

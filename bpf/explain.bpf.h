@@ -33,13 +33,13 @@ static __always_inline void explain(struct weir_attempt *asked)
 
 	struct weir_route *route = find_route(attempt.netns, &attempt.destination);
 
-	if (asked->direction == WEIR_INBOUND)
-		asked->facts = inbound_facts(policy, workload->policy, &attempt);
-	else
-		asked->facts = outbound_facts(policy, workload->policy, &attempt, route);
+	attempt.policy = workload->policy;
 
-	struct decision decision = decide(policy, asked->direction, asked->facts);
+	struct decision decision = unpack(asked->direction == WEIR_INBOUND
+						  ? decide_inbound(policy, &attempt)
+						  : decide_outbound(policy, &attempt, route));
 
+	asked->facts = attempt.facts;
 	asked->local = asked->facts & WEIR_FACT_LOCAL ? 1 : 0;
 	asked->verdict = decision.verdict;
 	asked->reason = decision.reason;

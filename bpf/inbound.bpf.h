@@ -106,7 +106,9 @@ int weir_sk_lookup(struct bpf_sk_lookup *ctx)
 	if (!policy || is_from_inside(netns, &attempt) || is_borrowed(policy, &attempt))
 		return SK_PASS;
 
-	struct decision decision = decide(policy, WEIR_INBOUND, inbound_facts(policy, pod->policy, &attempt));
+	attempt.policy = pod->policy;
+
+	struct decision decision = unpack(decide_inbound(policy, &attempt));
 
 	if (decision.verdict == WEIR_VERDICT_DIRECT || steer_family(ctx, policy->port[decision.verdict & 7]))
 		return SK_PASS;

@@ -3,23 +3,53 @@
 #ifndef WEIR_WORKLOAD_BPF_H
 #define WEIR_WORKLOAD_BPF_H
 
-/*
- * The entry of the nearest ancestor of the socket's cgroup.  The socket's, not
- * the current task's: a socket passed on keeps the workload it was made in.
- */
-static __always_inline struct weir_workload *find_by_cgroup(struct bpf_sock *sk)
+/* The deepest cgroup of the current task that is registered. */
+static __always_inline __u64 nearest_of_current(void)
 {
-	struct cgroup *cgroup = BPF_CORE_READ(kernel_sock(sk), sk_cgrp_data.cgroup);
+	__u64 nearest = 0;
 
+	for (int level = 0; level < WEIR_CGROUP_DEPTH; level++) {
+		__u64 id = bpf_get_current_ancestor_cgroup_id(level);
+
+		if (!id)
+			break;
+		if (bpf_map_lookup_elem(&weir_cgroups, &id))
+			nearest = id;
+	}
+	return nearest;
+}
+
+/*
+ * The id of the nearest registered ancestor of the socket's cgroup, 0 for none.
+ * The socket's, not the current task's: a socket passed on keeps the workload
+ * it was made in.  Where the socket cannot be looked into (UDP before Linux
+ * 6.2), the task's.  A function of its own, so that the verifier looks at the
+ * walk once and not along every path that leads to it.
+ */
+__attribute__((noinline)) __u64 nearest_cgroup(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct sock *kernel = sk ? kernel_sock(sk) : NULL;
+	struct cgroup *cgroup;
+
+	if (!kernel)
+		return nearest_of_current();
+	cgroup = BPF_CORE_READ(kernel, sk_cgrp_data.cgroup);
 	for (int level = 0; level < WEIR_CGROUP_DEPTH && cgroup; level++) {
 		__u64 id = BPF_CORE_READ(cgroup, kn, id);
-		struct weir_workload *workload = bpf_map_lookup_elem(&weir_cgroups, &id);
 
-		if (workload)
-			return workload;
+		if (bpf_map_lookup_elem(&weir_cgroups, &id))
+			return id;
 		cgroup = (struct cgroup *)BPF_CORE_READ(cgroup, self.parent);
 	}
-	return NULL;
+	return 0;
+}
+
+static __always_inline struct weir_workload *find_by_cgroup(struct bpf_sock_addr *ctx)
+{
+	__u64 id = nearest_cgroup(ctx);
+
+	return id ? bpf_map_lookup_elem(&weir_cgroups, &id) : NULL;
 }
 
 static __always_inline bool has_cgroup_workloads(void)
@@ -32,13 +62,13 @@ static __always_inline bool has_cgroup_workloads(void)
 
 /* The socket's workload, NULL for everyone else; a process outside the mesh
  * pays for this look-up and nothing more. */
-static __always_inline struct weir_workload *find_workload(__u64 netns, struct bpf_sock *sk)
+static __always_inline struct weir_workload *find_workload(__u64 netns, struct bpf_sock_addr *ctx)
 {
 	struct weir_workload *pod = bpf_map_lookup_elem(&weir_pods, &netns);
 
 	if (pod)
 		return pod;
-	return has_cgroup_workloads() ? find_by_cgroup(sk) : NULL;
+	return has_cgroup_workloads() ? find_by_cgroup(ctx) : NULL;
 }
 
 /*
@@ -48,18 +78,19 @@ static __always_inline struct weir_workload *find_workload(__u64 netns, struct b
  */
 static __always_inline void read_owner(struct bpf_sock *sk, struct attempt *attempt)
 {
+	struct sock *kernel = kernel_sock(sk);
 	const struct cred *cred = NULL;
 
 	if (bpf_rdonly_cast) {
 		/* Plain loads, a fault gives zero; five helper calls less than below. */
-		cred = kernel_sock(sk)->sk_socket->file->f_cred;
+		cred = kernel->sk_socket->file->f_cred;
 		if (cred) {
 			attempt->uid = cred->fsuid.val;
 			attempt->gid = cred->fsgid.val;
 			return;
 		}
-	} else {
-		cred = (const struct cred *)BPF_CORE_READ(kernel_sock(sk), sk_socket, file, f_cred);
+	} else if (kernel) {
+		cred = (const struct cred *)BPF_CORE_READ(kernel, sk_socket, file, f_cred);
 		if (cred) {
 			attempt->uid = BPF_CORE_READ((struct cred *)cred, fsuid.val);
 			attempt->gid = BPF_CORE_READ((struct cred *)cred, fsgid.val);
@@ -91,14 +122,14 @@ static __always_inline bool is_from_inside(__u64 netns, const struct attempt *at
 
 /* Whether the socket is made in the cgroup of its workload's proxy. */
 static __always_inline bool is_proxy_cgroup(const struct weir_workload *workload,
-					    const struct weir_policy *policy, struct bpf_sock *sk)
+					    const struct weir_policy *policy, struct bpf_sock_addr *ctx)
 {
 	if (workload->role == WEIR_ROLE_PROXY)
 		return true;
 	if (!(policy->flags & WEIR_POLICY_PROXY_CGROUP))
 		return false;
 
-	struct weir_workload *nearest = find_by_cgroup(sk);
+	struct weir_workload *nearest = find_by_cgroup(ctx);
 	return nearest && nearest->role == WEIR_ROLE_PROXY && nearest->id == workload->id;
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Logging
 import WeirAgent
 import WeirBPF
@@ -60,6 +61,7 @@ struct UnloadCommand: AsyncParsableCommand {
             }
             let isThere = pins.exists || !pins.leftovers().isEmpty
             let count = Interceptor.uninstall(pins)
+            unlink(client.path)  // a killed agent's
             let runs = RunLeftovers.remove()
             print(isThere || runs > 0 ? "unloaded: \(count) programs detached" : "nothing was loaded")
         }

@@ -7,6 +7,7 @@ final class WeirAgent: Interceptor {
     private let agent: ChildProcess
     private let configuration: String
     private let pins: String
+    private let lock = MachineLock(.shared)
 
     init(_ pods: [Pod], namedPods: Set<String> = []) throws {
         pins = "weir-test-\(getpid())"

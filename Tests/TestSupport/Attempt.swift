@@ -26,6 +26,8 @@ public struct Attempt: Decodable, Sendable, CustomStringConvertible {
     public var peer: Endpoint? { Endpoint(peerText) }
     public var local: Endpoint? { Endpoint(localText) }
     public var facts: Facts? { Facts(reply) }
+    /// Bytes of the line that the server answered, without its end.
+    public var replySize: Int? { reply?.utf8.count }
 
     public var description: String {
         guard outcome == "connected", let facts else { return "\(outcome) \(errno ?? "")" }

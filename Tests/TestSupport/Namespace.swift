@@ -6,10 +6,13 @@ public final class Namespace: Sendable {
     public var path: String { "/run/netns/\(name)" }
     public var place: Place { Place(namespace: name) }
 
-    public init() throws {
-        name = "\(Workspace.prefix)\(getpid())-\(Workspace.nextNumber())"
+    /// - Parameter name: one from `newName()`, for a namespace that is made anew under its old name.
+    public init(name: String = newName()) throws {
+        self.name = name
         try Command.run(["ip", "netns", "add", name])
     }
+
+    public static func newName() -> String { "\(Workspace.ownPrefix)\(Workspace.nextNumber())" }
 
     deinit { Self.remove(name) }
 

@@ -16,9 +16,9 @@ public final class Pod: Sendable {
     public let outside: Namespace
     public let number: Int
 
-    public init(number: Int = 1) throws {
+    public init(number: Int = 1, name: String = Namespace.newName()) throws {
         self.number = number
-        namespace = try Namespace()
+        namespace = try Namespace(name: name)
         outside = try Namespace()
         try Command.run([
             "ip", "link", "add", "eth0", "netns", namespace.name, "type", "veth", "peer", "name", "po0", "netns",

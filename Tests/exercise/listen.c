@@ -148,6 +148,12 @@ static void serve_all(struct listener *listeners, size_t count)
 			     &listeners[i].service);
 }
 
+static void close_all(const struct listener *listeners, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		close(listeners[i].service.fd);
+}
+
 static void parse_options(int argc, char **argv, struct listen_options *o)
 {
 	static const struct option options[] = {
@@ -205,9 +211,15 @@ int listen_command(int argc, char **argv)
 	for (int w = 0; w < o.workers; w++)
 		count = open_all(&o, listeners[w]);
 	for (int w = 1; w < o.workers; w++) {
-		if (fork())
+		if (fork()) {
+			close_all(listeners[w], count);
 			continue;
+		}
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* A worker's listeners end with it: nobody else holds them. */
+		for (int other = 0; other < o.workers; other++)
+			if (other == 0 || other > w)
+				close_all(listeners[other], count);
 		serve_all(listeners[w], count);
 		for (;;)
 			pause();

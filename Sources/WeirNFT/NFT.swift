@@ -1,0 +1,86 @@
+/// Runs nft and ip in the network namespace of the calling thread: enter the workload's first.
+public struct NFT: Sendable {
+    private let nft: String
+    private let ip: String?
+
+    /// - Parameter folders: where the tools are looked for.
+    /// - Throws: a sentence, when nft is not installed.
+    public init(folders: [String] = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin"]) throws(NFTError) {
+        guard let nft = Tool.find("nft", folders) else {
+            throw NFTError("nft is not installed in \(folders.joined(separator: ", ")); install the package nftables")
+        }
+        self.nft = nft
+        ip = Tool.find("ip", folders)
+    }
+
+    /// Puts a ruleset in force, in place of the one before. Done again, it changes nothing. Routing that an earlier
+    /// ruleset needed and this one does not stays until `remove`: without the rules nothing carries its mark.
+    public func apply(_ ruleset: Ruleset) throws(NFTError) {
+        // Before the rules whose packets need it.
+        for arguments in ruleset.routing?.additions ?? [] {
+            try route(arguments, unless: "File exists", "not supported")
+        }
+        try load(ruleset.text)
+    }
+
+    /// Runs a script, all of it or nothing.
+    public func load(_ script: String) throws(NFTError) {
+        try run(["-f", "-"], script, "load the ruleset")
+    }
+
+    /// Finds out whether nft and the kernel take a script, and changes nothing.
+    public func check(_ script: String) throws(NFTError) {
+        try run(["-c", "-f", "-"], script, "use the ruleset")
+    }
+
+    /// Removes every trace of Weir's table and routing, also where there is none. Redirected connections are cut.
+    public func remove(table: String = "weir") throws {
+        try load(try Ruleset.removal(table: table))
+        // Without ip there never was any routing.
+        for arguments in ip == nil ? [] : PolicyRouting.removals {
+            try route(arguments, unless: "No such file", "does not exist", "not supported", "No such process")
+        }
+    }
+
+    /// - Throws: a sentence, also when there is no such table.
+    public func counters(table: String = "weir") throws -> NFTCounters {
+        try NFTCounters(json: try run(["-j", "list", "counters", "table", "inet", table], "", "read the counters"))
+    }
+
+    @discardableResult
+    private func run(_ arguments: [String], _ input: String, _ what: String) throws(NFTError) -> String {
+        let result = try Tool.run([nft] + arguments, input: input)
+        guard result.status == 0 else {
+            throw NFTError("cannot \(what): nft says: \(NFTError.summary(result.errors))")
+        }
+        return result.output
+    }
+
+    private func route(_ arguments: [String], unless harmless: String...) throws(NFTError) {
+        guard let ip else {
+            throw NFTError("TPROXY mode needs ip, which is not installed; install the package iproute2")
+        }
+        let result = try Tool.run([ip] + arguments, input: "")
+        guard result.status != 0, !harmless.contains(where: result.errors.contains) else { return }
+        let command = "ip \(arguments.joined(separator: " "))"
+        throw NFTError("cannot set up routing: \"\(command)\" says: \(NFTError.summary(result.errors))")
+    }
+}
+
+/// Why nftables could not be used, in one sentence.
+public struct NFTError: Error, Hashable, Sendable, CustomStringConvertible {
+    public let description: String
+
+    init(_ sentence: String) { description = sentence }
+
+    /// The first complaint, and the start of the line that it is about.
+    static func summary(_ text: String) -> String {
+        let lines = text.split(separator: "\n").map(String.init)
+        guard let first = lines.first else { return "nothing, but it failed" }
+        guard let found = lines.firstIndex(where: { $0.contains("Error: ") }) else { return first }
+        let complaint = lines[found].split(separator: "Error: ", maxSplits: 1).last.map(String.init) ?? first
+        guard found + 1 < lines.count else { return complaint }
+        let line = lines[found + 1].split(separator: "\t").joined(separator: " ")
+        return "\(complaint), at \"\(line.prefix(100))\(line.count > 100 ? "…" : "")\""
+    }
+}

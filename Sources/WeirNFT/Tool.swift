@@ -1,0 +1,79 @@
+import Glibc
+
+// Swift's Glibc module does not name it: it is declared for _GNU_SOURCE only. A pointer and an integer are passed alike
+// by Swift's calling convention and C's.
+@_silgen_name("memfd_create")
+private func memfd_create(_ name: UnsafePointer<CChar>, _ flags: UInt32) -> Int32
+
+/// A program that is run to its end on the calling thread, in that thread's network namespace.
+enum Tool {
+    struct Result {
+        /// Its exit status; 128 and the signal when it was killed.
+        let status: Int32
+        let output: String
+        let errors: String
+    }
+
+    static func find(_ name: String, _ folders: [String]) -> String? {
+        folders.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+    }
+
+    /// Input and output are files in memory, so neither side ever waits for the other.
+    static func run(_ arguments: [String], input: String) throws(NFTError) -> Result {
+        let files = try [MemoryFile(), MemoryFile(), MemoryFile()]
+        defer { for file in files { close(file.descriptor) } }
+        guard files[0].write(input) else { throw NFTError("there is no memory for \(arguments[0])'s input") }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for (target, file) in files.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, file.descriptor, Int32(target))
+        }
+        var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        defer { for pointer in pointers { free(pointer) } }
+        var pid: pid_t = 0
+        let error = posix_spawn(&pid, arguments[0], &actions, nil, &pointers, environ)
+        guard error == 0 else { throw NFTError("cannot start \(arguments[0]): \(String(cString: strerror(error)))") }
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+        let signal = status & 0x7f
+        return Result(
+            status: signal == 0 ? status >> 8 & 0xff : 128 + signal, output: files[1].text, errors: files[2].text)
+    }
+}
+
+private struct MemoryFile {
+    let descriptor: Int32
+
+    init() throws(NFTError) {
+        // MFD_CLOEXEC, linux/memfd.h.
+        descriptor = memfd_create("weir", 1)
+        guard descriptor >= 0 else {
+            throw NFTError("cannot make a file in memory: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Writes the text and goes back to its start.
+    func write(_ text: String) -> Bool {
+        var text = text
+        let isWritten = text.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)
+            while let start = rest.baseAddress, !rest.isEmpty {
+                let count = Glibc.write(descriptor, start, rest.count)
+                if count < 0 && errno == EINTR { continue }
+                guard count > 0 else { return false }
+                rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            }
+            return true
+        }
+        return isWritten && lseek(descriptor, 0, SEEK_SET) == 0
+    }
+
+    var text: String {
+        let size = lseek(descriptor, 0, SEEK_END)
+        guard size > 0 else { return "" }
+        return String(unsafeUninitializedCapacity: Int(size)) { buffer in
+            max(0, pread(descriptor, buffer.baseAddress, Int(size), 0))
+        }
+    }
+}

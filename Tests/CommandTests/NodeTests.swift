@@ -1,0 +1,153 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension Commands {
+    /// A node that is not as it should be.
+    @Suite struct Nodes {
+        @Test(arguments: [["load"], ["agent"], ["unload"], ["run", "--", "true"]])
+        func notRoot(_ command: [String]) throws {
+            let weir = try Installation()
+            let options = command[0] == "run" ? [] : ["--config", weir.file]
+            let result = try Weir.run([command[0]] + options + command.dropFirst(), in: Place(uid: 1000, gid: 1000))
+            expect(
+                result, 2,
+                "weir: cannot load BPF programs as uid 1000: operation not permitted; run as root: sudo weir …")
+            #expect(weir.isGone)
+        }
+
+        @Test(arguments: [["workloads"], ["stats"], ["flows"], ["explain", "shop", "192.0.2.1:80"]])
+        func notRootReading(_ command: [String]) throws {
+            let weir = try Installation()
+            expect(
+                try weir.run(command, in: Place(uid: 1000, gid: 1000)), 2,
+                "weir: cannot read Weir's maps as uid 1000: operation not permitted; run as root: sudo weir …")
+        }
+
+        /// Whoever may not look must not say that there is nothing.
+        @Test func statusForOthersThanRoot() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let weir = try Installation()
+            try weir.load()
+            let result = try weir.run(["status"], in: Place(uid: 1000, gid: 1000))
+            #expect(!result.output.contains("none: no programs"))
+            try weir.succeed(["unload"])
+        }
+
+        @Test(arguments: [["load"], ["agent"]])
+        func noTypes(_ command: [String]) throws {
+            try leavingNothing {
+                let weir = try Installation()
+                let result = try runWithMounts("mount -t tmpfs none /sys/kernel/btf", command + ["--config", weir.file])
+                expect(
+                    result, 2,
+                    "weir: cannot read the kernel's types at /sys/kernel/btf/vmlinux: no such file or directory; the "
+                        + "kernel has no BTF: boot one built with CONFIG_DEBUG_INFO_BTF=y (Debian's and Ubuntu's are)")
+            }
+        }
+
+        @Test(arguments: [["load"], ["agent"]])
+        func noCgroups(_ command: [String]) throws {
+            let root = try #require(Cgroup.root)
+            try leavingNothing {
+                let weir = try Installation()
+                let result = try runWithMounts("umount -l \(root)", command + ["--config", weir.file])
+                expect(
+                    result, 2,
+                    "weir: cannot find a cgroup v2 mount: no such file or directory; mount it: mkdir -p "
+                        + "/sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified")
+                #expect(weir.isGone)
+            }
+        }
+
+        /// A hybrid host has version 2 below version 1's mounts: it is found wherever it is.
+        @Test func cgroupsElsewhere() throws {
+            let root = try #require(Cgroup.root)
+            let elsewhere = Workspace.newPath("cgroup2")
+            try leavingNothing {
+                let weir = try Installation()
+                let move = "mkdir \(elsewhere) && mount -t cgroup2 none \(elsewhere) && umount -l \(root)"
+                let result = try runWithMounts(move, ["load", "--config", weir.file])
+                #expect(result.status == 0, "\(result.errors)")
+                try weir.succeed(["unload"])
+            }
+        }
+
+        /// It is mounted, and said so.
+        @Test func noBPFFileSystem() throws {
+            try leavingNothing {
+                let weir = try Installation()
+                let binary = try Programs.weir.get()
+                let script = """
+                    umount -l /sys/fs/bpf
+                    for command in load status unload; do "\(binary)" $command --config "\(weir.file)" || exit 1; done
+                    """
+                let result = try Command.output(["unshare", "-m", "sh", "-c", script])
+                #expect(result.status == 0)
+                #expect(result.errors == "")
+                let lines = result.output.split(separator: "\n").map(String.init)
+                #expect(lines.first == "mounted the BPF file system at /sys/fs/bpf")
+                #expect(lines.dropFirst().first == "loaded; 0 workloads are intercepted (weir status shows them)")
+                #expect(lines.last == "unloaded: 12 programs detached")
+            }
+        }
+
+        /// A program at the root that lets no other beside it.
+        @Test func anotherProgramAtOurHook() throws {
+            let root = try #require(Cgroup.root)
+            try leavingNothing {
+                let weir = try Installation()
+                let foreign = try ForeignProgram(at: root)
+                defer { withExtendedLifetime(foreign) {} }
+                expect(
+                    try weir.run(["load"]), 2,
+                    "weir: cannot attach weir_connect4 to the cgroup root: operation not permitted; another program "
+                        + "holds this hook without BPF_F_ALLOW_MULTI; `weir check --category foreign` names it")
+                #expect(weir.isGone)
+                let check = try weir.run(["check", "--category", "foreign"])
+                #expect(check.output.contains("foreign_connect"))
+                #expect(check.output.contains("is attached at connect4"))
+                #expect(check.status == 1, "weir check passes where weir load cannot work")
+                foreign.remove()
+                #expect(try weir.run(["load"]).status == 0)
+                try weir.succeed(["unload"])
+            }
+        }
+    }
+}
+
+/// A program of somebody else's at a cgroup's connect4 hook, attached without BPF_F_ALLOW_MULTI.
+private final class ForeignProgram {
+    private let root: String
+    private let pin = "/sys/fs/bpf/\(Workspace.ownPrefix)foreign"
+    private var isAttached = false
+
+    init(at root: String) throws {
+        self.root = root
+        let source = try Workspace.write(
+            "foreign.c",
+            """
+            __attribute__((section("cgroup/connect4"), used)) int foreign_connect4(void *ctx) { return 1; }
+            char _license[] __attribute__((section("license"), used)) = "GPL";
+
+            """)
+        let object = Workspace.newPath("foreign.o")
+        try Command.run(["clang", "-target", "bpf", "-O2", "-c", source, "-o", object])
+        try Command.run(["bpftool", "prog", "load", object, pin])
+        // Another test process's programs may be there for a while.
+        let attached = try Eventually.value(within: 60) {
+            try Command.output(["bpftool", "cgroup", "attach", root, "connect4", "pinned", pin]).status == 0 ? true : nil
+        }
+        isAttached = attached == true
+        if !isAttached { throw TestError("the hook is in use: nothing can be attached without BPF_F_ALLOW_MULTI") }
+    }
+
+    deinit { remove() }
+
+    func remove() {
+        if isAttached { _ = try? Command.run(["bpftool", "cgroup", "detach", root, "connect4", "pinned", pin]) }
+        isAttached = false
+        unlink(pin)
+    }
+}

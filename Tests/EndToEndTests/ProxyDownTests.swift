@@ -1,0 +1,78 @@
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// What `whenProxyDown` says, happens: in both directions and families, and no longer once the proxy listens.
+    @Suite struct ProxyDown {
+        @Test(arguments: ["refuse", "fallback", "direct"])
+        func happens(_ word: String) throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 27)
+            let weir = try Installation([.istio(pod, "whenProxyDown: \(word)")])
+            let stubs = [try Listener.outside(of: pod), try Listener.application(in: pod)]
+            let agent = try weir.startAgent()
+            for family in Family.allCases { try expectDown(word, pod, family) }
+            let reason = ["fallback": "proxy_down_fallback", "direct": "proxy_down_direct"][word] ?? "outbound"
+            #expect(try weir.connections(of: pod.namespace.name, reason) == 2)
+
+            let proxy = try Listener.proxy(in: pod)
+            for family in Family.allCases { try expectUp(word, pod, family) }
+            proxy.process.stop()
+            for family in Family.allCases { try expectDown(word, pod, family) }
+            #expect(agent.poll() == nil)
+            try weir.succeed(["unload"])
+            for stub in stubs { stub.process.stop() }
+        }
+
+        private func expectDown(_ word: String, _ pod: Pod, _ family: Family) throws {
+            let destination = Endpoint(family.destination(60), 80)
+            let outbound = try Attempt.run("blocking", to: destination, in: pod.application)
+            observed("\(word), no proxy: outbound over \(family)", outbound)
+            let own = Endpoint(pod.address(family), 8080)
+            let inbound = try Attempt.run("blocking", to: own, in: pod.outside.place)
+            observed("\(word), no proxy: inbound over \(family)", inbound)
+            guard word != "refuse" else {
+                #expect(outbound.outcome == "refused")
+                #expect(inbound.outcome == "refused")
+                return
+            }
+            #expect(outbound.facts?.name == "outside")
+            #expect(outbound.facts?.local == destination)
+            #expect(outbound.facts?.peer?.address == pod.address(family))
+            #expect(outbound.peer == destination)
+            #expect(outbound.local?.address == pod.address(family))
+            #expect(inbound.facts?.name == "application")
+            #expect(inbound.facts?.local == own)
+            #expect(inbound.peer == own)
+            // Weir's own proxy stands between, or nobody does.
+            #expect((outbound.facts?.peer == outbound.local) == (word == "direct"))
+            #expect((inbound.facts?.peer == inbound.local) == (word == "direct"))
+        }
+
+        private func expectUp(_ word: String, _ pod: Pod, _ family: Family) throws {
+            let destination = Endpoint(family.destination(61), 80)
+            let outbound = try Attempt.run("blocking", to: destination, in: pod.application)
+            #expect(outbound.facts?.name == "proxy", "\(word) over \(family)")
+            #expect(outbound.facts?.origin == destination)
+            let own = Endpoint(pod.address(family), 8080)
+            let inbound = try Attempt.run("blocking", to: own, in: pod.outside.place)
+            #expect(inbound.facts?.name == "proxy", "\(word) over \(family)")
+            #expect(inbound.facts?.origin == own)
+        }
+
+        /// `weir load` leaves no process behind, so it cannot promise one.
+        @Test func fallbackNeedsTheAgent() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 28)
+            let weir = try Installation([.istio(pod, "whenProxyDown: fallback")])
+            let result = try weir.run(["load"])
+            #expect(result.status == 2)
+            #expect(
+                result.errors == "weir: workload \(pod.namespace.name): whenProxyDown: fallback needs a process; "
+                    + "start weir agent instead of weir load\n")
+            #expect(weir.isGone)
+        }
+    }
+}

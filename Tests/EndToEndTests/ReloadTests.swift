@@ -1,0 +1,132 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// The configuration changes under traffic.
+    @Suite struct Reload {
+        private static let destination = Endpoint(Family.ipv4.destination(50), 80)
+
+        /// Port 80 is excluded and included again, twenty times, while connections are open and others are made.
+        @Test func connectionsOutliveIt() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 25)
+            let stubs = [try Listener.proxy(in: pod), try Listener.outside(of: pod)]
+            let weir = try Installation([workload(pod, excluding: 81)])
+            let agent = try weir.startAgent()
+            let ids = try weir.workloads()
+            let held = try BusyClient(.hold, to: Self.destination, in: pod.application)
+            let heldInbound = try BusyClient(.hold, to: Endpoint(pod.address(.ipv6), 8080), in: pod.outside.place)
+            let making = try BusyClient(.make, to: Self.destination, in: pod.application)
+
+            for change in 1...20 {
+                let excluded = change % 2 == 1
+                try weir.configure([workload(pod, excluding: excluded ? 80 : 81)])
+                // The last two are found without being told.
+                if change <= 18 { agent.signal(SIGHUP) }
+                try expect(excluded ? "direct" : "outbound", weir, pod)
+            }
+            #expect(held.waitForProgress())
+            #expect(heldInbound.waitForProgress())
+            #expect(try weir.workloads() == ids)
+            #expect(try policies(weir) == 1, "policies that nobody uses are left")
+            try expectOldOrNew(making)
+            for client in [held, heldInbound] {
+                let result = try client.finishHolding()
+                observed("rounds on one connection through twenty changes", result.rounds)
+                #expect(result.error == nil)
+            }
+            try weir.succeed(["unload"])
+            for stub in stubs { stub.process.stop() }
+        }
+
+        /// Each connection was decided by a whole policy: to the proxy with its origin, or to where it wanted.
+        private func expectOldOrNew(_ making: BusyClient) throws {
+            let reached = try making.finishMaking()
+            observed("connections made meanwhile", "\(reached)")
+            #expect(Set(reached.keys) == ["proxy \(Self.destination)", "outside None"])
+            #expect(reached.values.allSatisfy { $0 > 20 })
+        }
+
+        /// Files that cannot be applied: the earlier configuration stays in force, and `weir status` says why.
+        @Test func aBadConfigurationChangesNothing() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 26)
+            let stubs = [try Listener.proxy(in: pod), try Listener.outside(of: pod)]
+            let good = workload(pod, excluding: 81)
+            let weir = try Installation([good])
+            let agent = try weir.startAgent()
+            let bad = [
+                (workload(pod, excluding: 80) + "\nwhenProxyDwon: direct", "did you mean \"whenProxyDown\"?"),
+                (workload(pod, excluding: 700_000), "\"700000\" is not a port or range of ports"),
+            ]
+            for (text, sentence) in bad {
+                try weir.configure([text])
+                try expectRefused(sentence, weir, pod, agent)
+            }
+            let missing = "name: missing\nselector: {netns: /run/netns/weir-test-none}\nmesh: istio"
+            try weir.configure([workload(pod, excluding: 80), missing])
+            try expectRefused("cannot open /run/netns/weir-test-none: no such file or directory", weir, pod, agent)
+            try weir.write("workloads: [")
+            try expectRefused("this is not YAML", weir, pod, agent)
+
+            try weir.configure([workload(pod, excluding: 80)])
+            agent.signal(SIGHUP)
+            try expect("direct", weir, pod)
+            #expect(try Eventually.value(within: 5) { try weir.run(["status"]).status == 0 ? true : nil } == true)
+            try weir.succeed(["unload"])
+            for stub in stubs { stub.process.stop() }
+        }
+
+        private func expectRefused(
+            _ sentence: String, _ weir: Installation, _ pod: Pod, _ agent: ChildProcess,
+            sourceLocation: SourceLocation = #_sourceLocation
+        ) throws {
+            agent.signal(SIGHUP)
+            // These commands read the same file, so a file that cannot be read tells no command where Weir is: a copy of
+            // the good one does.
+            let status = try Eventually.value(within: 10) { () -> String? in
+                let result = try Weir.run(["status", "--config", try copy(of: weir, pod)])
+                return result.status == 1 && result.output.contains(sentence) ? result.output : nil
+            }
+            observed("status", status?.split(separator: "\n").prefix(3).joined(separator: "; ") ?? "nothing wrong")
+            let words = "the configuration on disk is not in force: "
+            #expect(status?.contains(words) == true, sourceLocation: sourceLocation)
+            #expect(agent.poll() == nil, sourceLocation: sourceLocation)
+            let attempt = try Attempt.run("blocking", to: Self.destination, in: pod.application)
+            #expect(attempt.facts?.name == "proxy", sourceLocation: sourceLocation)
+        }
+
+        private func copy(of weir: Installation, _ pod: Pod) throws -> String {
+            try Workspace.write("good.yaml", "agent: {pins: \(weir.pins), socket: \(weir.socket)}\n")
+        }
+
+        private func workload(_ pod: Pod, excluding port: Int) -> String {
+            .istio(pod, "outbound: {excludePorts: [\(port)]}")
+        }
+
+        /// Waits until the kernel decides so, which has to be what then happens.
+        private func expect(
+            _ verdict: String, _ weir: Installation, _ pod: Pod, sourceLocation: SourceLocation = #_sourceLocation
+        ) throws {
+            struct Answer: Decodable { let verdict: String }
+            let question = ["explain", pod.namespace.name, Self.destination.description, "-o", "json"]
+            let decided = try Eventually.value(within: 10) { () -> Bool? in
+                let answer = try JSONDecoder().decode(Answer.self, from: Data(try weir.succeed(question).utf8))
+                return answer.verdict == verdict ? true : nil
+            }
+            #expect(decided == true, "weir explain does not say \(verdict)", sourceLocation: sourceLocation)
+            let attempt = try Attempt.run("blocking", to: Self.destination, in: pod.application)
+            #expect(attempt.facts?.name == (verdict == "direct" ? "outside" : "proxy"), sourceLocation: sourceLocation)
+            #expect(attempt.peer == Self.destination, sourceLocation: sourceLocation)
+        }
+
+        private func policies(_ weir: Installation) throws -> Int {
+            let dump = try Command.run(
+                ["bpftool", "-j", "map", "dump", "pinned", "/sys/fs/bpf/\(weir.pins)/maps/weir_policies"])
+            return (try JSONSerialization.jsonObject(with: Data(dump.utf8)) as? [Any])?.count ?? -1
+        }
+    }
+}
