@@ -48,6 +48,7 @@ let package = Package(
             dependencies: [
                 "WeirBPF", "WeirCore", "WeirProxy", "CWeirABI",
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -19,7 +19,8 @@ static __always_inline void read_bytes(struct bpf_sock_ops *ctx, struct bpf_sock
 
 	if (connected && acknowledged)
 		acknowledged--;
-	if ((old_state == BPF_TCP_FIN_WAIT2 || old_state == BPF_TCP_TIME_WAIT) && acknowledged)
+	if ((old_state == BPF_TCP_FIN_WAIT2 || old_state == BPF_TCP_TIME_WAIT || old_state == BPF_TCP_CLOSING ||
+	     old_state == BPF_TCP_LAST_ACK) && acknowledged)
 		acknowledged--;
 	if (flags & (1ul << SOCK_DONE) && arrived)
 		arrived--;

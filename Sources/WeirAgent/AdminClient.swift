@@ -1,5 +1,6 @@
 public import Foundation
 import Glibc
+import WeirCore
 
 /// The CLI's side of the admin API: one HTTP request a connection over the unix socket. It waits, so that commands
 /// that only read need no event loop.
@@ -15,6 +16,13 @@ public struct AdminClient: Sendable {
         guard let raw = connected() else { return false }
         close(raw)
         return true
+    }
+
+    /// Two that write the same maps would undo each other's work.
+    public func refuseIfAnswered() throws {
+        if isAnswered {
+            throw InvalidValue("an agent runs already and answers on \(path); stop it first, or give this one another agent.socket")
+        }
     }
 
     /// - Returns: nil when no agent answers.

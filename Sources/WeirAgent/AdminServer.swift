@@ -2,6 +2,7 @@ import Glibc
 import Hummingbird
 import Logging
 import NIOCore
+import ServiceLifecycle
 import Synchronization
 import WeirBPF
 import WeirCore
@@ -23,36 +24,37 @@ struct AdminServer: Sendable {
         (stopRequests, stop) = AsyncStream.makeStream()
     }
 
-    /// Returns when somebody asked the agent to stop.
-    func stopped() async {
-        for await _ in stopRequests { return }
-    }
+    /// Ends `serve` in order: no new requests, streams end, open requests are answered.
+    func requestStop() { stop.yield() }
 
-    /// Serves until the task is cancelled.
+    /// Serves until `requestStop` or POST /v1/stop.
     func serve(_ configuration: Configuration.Agent, ready: @escaping @Sendable () async -> Void) async throws {
         try prepare(configuration.socket)
         defer { unlink(configuration.socket) }
         let listening = Countdown(2, then: ready)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                try await Application(
-                    router: privileged(), configuration: .init(address: .unixDomainSocket(path: configuration.socket)),
-                    onServerRunning: { _ in
-                        chmod(configuration.socket, 0o660)
-                        await listening.step()
-                    }, logger: logger
-                ).run()
+        let local = Application(
+            router: privileged(), configuration: .init(address: .unixDomainSocket(path: configuration.socket)),
+            onServerRunning: { _ in
+                chmod(configuration.socket, 0o660)
+                await listening.step()
+            }, logger: logger)
+        let web = Application(
+            router: open(),
+            configuration: .init(
+                address: .hostname("\(configuration.listen.address)", port: Int(configuration.listen.port))),
+            onServerRunning: { _ in await listening.step() }, logger: logger)
+        let services = ServiceGroup(configuration: .init(services: [.init(service: local), .init(service: web)], logger: logger))
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await services.run() }
+            tasks.addTask {
+                for await _ in stopRequests { break }
+                hub.end()
+                await services.triggerGracefulShutdown()
             }
-            group.addTask {
-                try await Application(
-                    router: open(),
-                    configuration: .init(
-                        address: .hostname("\(configuration.listen.address)", port: Int(configuration.listen.port))),
-                    onServerRunning: { _ in await listening.step() }, logger: logger
-                ).run()
-            }
-            defer { group.cancelAll() }
-            try await group.next()
+            try await tasks.next()
+            // Either the services have ended, and nobody waits for requests, or they are about to.
+            stop.finish()
+            try await tasks.next()
         }
     }
 
@@ -76,7 +78,7 @@ struct AdminServer: Sendable {
             return Response(status: .conflict, body: .init(byteBuffer: ByteBuffer(string: problem + "\n")))
         }
         router.post("/v1/stop") { _, _ in
-            stop.yield()
+            requestStop()
             return Response(status: .noContent)
         }
         return router
@@ -109,9 +111,7 @@ struct AdminServer: Sendable {
     private func prepare(_ path: String) throws {
         let folder = path.split(separator: "/").dropLast().joined(separator: "/")
         mkdir("/\(folder)", 0o755)
-        if AdminClient(path: path).isAnswered {
-            throw InvalidValue("an agent runs already and answers on \(path); stop it first, or give this one another agent.socket")
-        }
+        try AdminClient(path: path).refuseIfAnswered()
         unlink(path)
     }
 }

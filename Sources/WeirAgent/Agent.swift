@@ -28,6 +28,7 @@ public actor Agent {
         self.configuration = configuration
         pins = PinDirectory(path: "\(configuration.agent.bpffs)/\(configuration.agent.pins)")
         try Host.require()
+        try AdminClient(path: configuration.agent.socket).refuseIfAnswered()
         if try Host.mountBPFFileSystem(at: configuration.agent.bpffs) {
             logger.notice("mounted the BPF file system", metadata: ["path": "\(configuration.agent.bpffs)"])
         }
@@ -51,9 +52,10 @@ public actor Agent {
             group.addTask { try await self.readFlows() }
             group.addTask { try await self.watch() }
             group.addTask { for await _ in await UnixSignalsSequence(trapping: .sighup) { await self.reload() } }
-            group.addTask { for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { return } }
-            group.addTask { await admin.stopped() }
-            // Whoever ends first ends the agent: a signal, a stop request, or a failure that is then reported.
+            group.addTask {
+                for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { admin.requestStop() }
+            }
+            // The admin server ends after a signal or a stop request; a failure of any part ends the agent, too.
             try await group.next()
             group.cancelAll()
         }

@@ -22,6 +22,12 @@ final class FlowHub: Sendable {
         for follower in followers { for record in records { follower.yield(record) } }
     }
 
+    /// Ends every follower's stream.
+    func end() {
+        let followers = state.withLock { Array($0.followers.values) }
+        for follower in followers { follower.finish() }
+    }
+
     var recent: [FlowRecord] { state.withLock { $0.recent } }
 
     func follow() -> AsyncStream<FlowRecord> {

@@ -27,11 +27,16 @@ public enum Host {
         return statfs(path, &info) == 0 && UInt64(bitPattern: Int64(info.f_type)) & 0xffff_ffff == 0xcafe_4a11
     }
 
+    /// - Parameter what: what is attempted, in the infinitive.
+    public static func requireRoot(_ what: String) throws(BPFError) {
+        if geteuid() != 0 {
+            throw BPFError(code: EPERM, operation: what, subject: "as uid \(geteuid())", advice: "run as root: sudo weir …")
+        }
+    }
+
     /// Refuses what would fail later with a worse message: not root, no BTF.
     public static func require() throws(BPFError) {
-        if geteuid() != 0 {
-            throw BPFError(code: EPERM, operation: "load", subject: "BPF programs as uid \(geteuid())", advice: "run as root: sudo weir …")
-        }
+        try requireRoot("load BPF programs")
         if access("/sys/kernel/btf/vmlinux", R_OK) != 0 {
             throw BPFError(
                 code: ENOENT, operation: "read", subject: "the kernel's types at /sys/kernel/btf/vmlinux",

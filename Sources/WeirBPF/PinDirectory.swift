@@ -73,7 +73,10 @@ public struct PinDirectory: Sendable {
         guard let slash = path.lastIndex(of: "/") else { return [] }
         let parent = String(path[..<slash])
         let prefix = "\(path[path.index(after: slash)...])-new-"
-        return Self.list(parent).filter { $0.hasPrefix(prefix) }.map { PinDirectory(path: "\(parent)/\($0)") }
+        let dead = Self.list(parent).filter { name in
+            name.hasPrefix(prefix) && Int32(name.dropFirst(prefix.count)).map { kill($0, 0) != 0 } ?? false
+        }
+        return dead.map { PinDirectory(path: "\(parent)/\($0)") }
     }
 
     private static func list(_ path: String) -> [String] {

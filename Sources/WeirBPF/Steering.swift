@@ -42,6 +42,14 @@ public struct Steering: ~Copyable {
 
     deinit { close(link) }
 
+    /// Whether the namespace of a pinned attachment still exists: the kernel clears the link when it goes.
+    public static func isAlive(cookie: UInt64, _ pins: PinDirectory) throws(BPFError) -> Bool {
+        let link = Descriptor(owning: try pins.open("netns/\(cookie)"))
+        var info = bpf_link_info()
+        try check(weir_link_info(link.raw, &info), "inspect", "netns/\(cookie)")
+        return info.netns.netns_ino != 0
+    }
+
     /// Removes a pinned attachment.
     public static func remove(cookie: UInt64, _ interceptor: Interceptor) {
         guard let pins = interceptor.pins, let link = try? pins.open("netns/\(cookie)") else { return }

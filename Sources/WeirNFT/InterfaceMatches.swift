@@ -11,6 +11,8 @@ struct InterfaceMatches {
         let network: CIDR?
         /// nft's expressions; none: any interface.
         let expressions: [String]
+        /// The name in quotes, when that is all there is to match.
+        let plain: String?
     }
 
     /// - Throws: a sentence that names an interface that cannot be written in a script.
@@ -23,7 +25,11 @@ struct InterfaceMatches {
             guard !earlier.contains(where: { $0.covers(entry) }) else { continue }
             let others = earlier.filter(entry.covers).map { "\(field) != \(Self.quoted($0.name))" }
             let own = entry.name == "+" ? [] : ["\(field) \(Self.quoted(entry.name))"]
-            entries.append(Entry(facts: entry.facts, network: entry.network, expressions: own + others))
+            let isPlain = others.isEmpty && !entry.name.hasSuffix("+")
+            entries.append(
+                Entry(
+                    facts: entry.facts, network: entry.network, expressions: own + others,
+                    plain: isPlain ? Self.quoted(entry.name) : nil))
             earlier.append(entry)
         }
         self.field = field
@@ -54,10 +60,8 @@ struct InterfaceMatches {
         let found = entries.filter { $0.facts.contains(fact) }
         if found.contains(where: \.expressions.isEmpty) { return .always }
         // Plain names go into one set.
-        let plain = found.filter { $0.expressions.count == 1 && !$0.expressions[0].hasSuffix("*\"") }
-            .map { String($0.expressions[0].dropFirst(field.count + 1)) }
-        let others = found.filter { $0.expressions.count > 1 || $0.expressions[0].hasSuffix("*\"") }
-            .map { $0.expressions.joined(separator: " ") }
+        let plain = found.compactMap(\.plain)
+        let others = found.filter { $0.plain == nil }.map { $0.expressions.joined(separator: " ") }
         if others.isEmpty && !plain.isEmpty {
             let set = SetText.of(plain)
             return .one("\(field) \(set)", not: "\(field) != \(set)")

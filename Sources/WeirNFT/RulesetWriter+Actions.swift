@@ -1,3 +1,4 @@
+internal import CWeirABI
 import WeirCore
 
 extension RulesetWriter {
@@ -68,23 +69,31 @@ extension RulesetWriter {
         return ["meta l4proto != udp accept"] + (udpPort(direction).map { ["udp dport != \($0) accept"] } ?? [])
     }
 
-    /// Puts captured queries and their answers into their own conntrack zone, before connection tracking sees them.
-    func zones() throws(InvalidValue) -> [String]? {
-        guard let gate = gate(.outbound), let port = policy.dnsPort, Family.allCases.contains(where: isZoned) else {
-            return nil
-        }
-        let set = "ct zone set \(Ruleset.zone) accept"
+    /// Puts captured queries into their own conntrack zone, before connection tracking sees them.
+    func queries() throws(InvalidValue) -> [String]? {
+        guard let gate = gate(.outbound), Family.allCases.contains(where: isZoned) else { return nil }
         let decisions = try rules(.outbound, .udp) { (rule, family) throws(InvalidValue) in
-            rule.verdict != .direct && isZoned(family) ? set : "accept"
+            rule.verdict != .direct && isZoned(family) ? Self.setZone : "accept"
         }
-        return [
-            "oif \"lo\" udp sport \(port) \(set)",
-            // "Port unreachable", for a query that nobody takes. It quotes the query's headers (RFC 792, RFC 4443); those
-            // with options or extension headers are not looked for.
-            "oif \"lo\" icmp type destination-unreachable @th,136,8 17 @th,240,16 \(port) \(set)",
-            "oif \"lo\" icmpv6 type destination-unreachable @th,112,8 17 @th,400,16 \(port) \(set)",
-        ] + gate + decisions.lines
+        return gate + ["meta mark \(UInt32(WEIR_MARK)) accept"] + decisions.lines
     }
+
+    /// What the namespace answers itself on captured queries is in their zone: answers, and that nobody takes them.
+    /// The latter quotes the query's headers (RFC 792, RFC 4443); those with options or extension headers are not
+    /// looked for.
+    var answersInZone: [String] {
+        guard let port = policy.dnsPort else { return [] }
+        return Family.allCases.filter(isZoned).flatMap { family in
+            let ours = "oif \"lo\" \(family.word) saddr \(target(.dns, family))"
+            let refusal =
+                family == .ipv4
+                ? "icmp type destination-unreachable @th,136,8 17 @th,240,16"
+                : "icmpv6 type destination-unreachable @th,112,8 17 @th,400,16"
+            return ["\(ours) udp sport \(port) \(Self.setZone)", "\(ours) \(refusal) \(port) \(Self.setZone)"]
+        }
+    }
+
+    private static let setZone = "ct zone set \(Ruleset.zone) accept"
 
     var invalid: [String]? {
         options.dropInvalid && options.workloadCgroup == nil ? ["ct state invalid drop"] : nil

@@ -26,7 +26,8 @@ struct RulesetWriter {
 
     /// TPROXY mode with something to deliver: Istio sets up none of it for an empty list of inbound ports.
     var isTransparent: Bool {
-        options.interceptionMode == .tproxy && policy.inboundRules.contains { $0.verdict == .inbound }
+        options.interceptionMode == .tproxy && options.workloadCgroup == nil
+            && policy.inboundRules.contains { $0.verdict == .inbound }
     }
     /// SO_MARK of the proxy, and connection mark of what it opens.
     let mark: UInt32
@@ -52,26 +53,37 @@ struct RulesetWriter {
         let decisions = zip(Self.deciding, rules).map { Chain($0.name, $0.hook, $1) }
         let others = [
             Chain("invalid", "type filter hook prerouting priority mangle; policy accept;", invalid),
-            Chain("zones", "type filter hook output priority raw; policy accept;", try zones()),
             Chain("answers", "type route hook output priority mangle; policy accept;", answers),
             Chain("delivery", "type filter hook prerouting priority -90; policy accept;", delivery),
         ]
-        return (decisions + others).flatMap(ofWorkload)
+        let zones = Chain("outbound_zones", "type filter hook output priority raw; policy accept;", try queries())
+        return decisions.flatMap { ofWorkload($0) } + ofWorkload(zones, answersInZone) + others
     }
 
     /// A workload that is a cgroup shares the namespace's hooks: one look at the socket tells whether a packet is its
     /// own, and the rules stand in a chain beside. Jumping keeps to the rules of one moment as staying does.
-    private func ofWorkload(_ chain: Chain) -> [Chain] {
-        guard let cgroup = options.workloadCgroup, let rules = chain.rules, chain.name.hasPrefix("outbound") else {
-            return [chain]
+    /// - Parameter common: rules for everybody, before those.
+    private func ofWorkload(_ chain: Chain, _ common: [String] = []) -> [Chain] {
+        guard let cgroup = options.workloadCgroup, chain.name.hasPrefix("outbound") else {
+            return [Chain(chain.name, chain.hook, chain.rules.map { common + $0 })]
         }
         let inner = "workload_\(chain.name)"
-        return [Chain(inner, nil, rules), Chain(chain.name, chain.hook, ["\(cgroup.match) jump \(inner)"])]
+        return [
+            Chain(inner, nil, chain.rules),
+            Chain(chain.name, chain.hook, chain.rules.map { _ in common + ["\(cgroup.match) jump \(inner)"] }),
+        ]
     }
+
+    /// Tracking takes up a connection at any packet.
+    private static let notFirst = "tcp flags & (fin | syn | rst | ack) != syn"
 
     private mutating func outboundTCP() throws(InvalidValue) -> [String] {
         let marking = isTransparent ? ["meta mark \(mark) ct mark set \(mark)"] : []
-        return ["meta l4proto != tcp accept"] + marking + [exemption(.tcp)] + (try decisions(.outbound, .tcp))
+        // A connection of the namespace with itself that is older than this table: one that eBPF has redirected, whose
+        // proxy's end would count as the proxy calling its own workload. Elsewhere such packets are decided, as by the
+        // peers' rules, because what lost its tracking entry must not leave for its origin in clear text.
+        let older = "oif \"lo\" \(Self.notFirst) accept"
+        return ["meta l4proto != tcp accept"] + marking + [older, exemption(.tcp)] + (try decisions(.outbound, .tcp))
     }
 
     private mutating func outboundUDP() throws(InvalidValue) -> [String] {
@@ -86,7 +98,7 @@ struct RulesetWriter {
             // Decided on its way out.
             "iif \"lo\" accept",
             // A connection older than this table, which tracking has just picked up, belongs to its socket.
-            "tcp flags & (fin | syn | rst | ack) != syn socket wildcard 0 accept",
+            "\(Self.notFirst) socket wildcard 0 accept",
         ] + (try decisions(.inbound, .tcp))
     }
 

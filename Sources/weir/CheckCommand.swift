@@ -15,11 +15,13 @@ struct CheckCommand: ParsableCommand {
         if let unknown = (category + skip).first(where: { !NodeCheck.all.contains($0) }) {
             throw ValidationError("There is no category \"\(unknown)\"; use \(NodeCheck.all.joined(separator: ", ")).")
         }
+        if wanted.isEmpty { throw ValidationError("Nothing is left to check: every category named is skipped.") }
     }
+
+    private var wanted: Set<String> { Set(category.isEmpty ? NodeCheck.all : category).subtracting(skip) }
 
     func run() throws {
         try reportingNow(read.global) {
-            let wanted = Set(category.isEmpty ? NodeCheck.all : category).subtracting(skip)
             let check = NodeCheck(wanted, pins: try read.node.pins(), client: try read.node.client())
             print(read.output == .json ? try JSONText.render(check) : check.text)
             if !check.success { throw ExitCode(1) }

@@ -15,6 +15,11 @@ struct ExecInCgroupCommand: ParsableCommand {
     func run() throws {
         // A command that outlived its interception would run without it.
         weir_die_with_parent()
+        // `weir run` ignores ^C and its threads block signals, and both stay so across exec.
+        for number in [SIGINT, SIGPIPE] { signal(number, SIG_DFL) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        sigprocmask(SIG_SETMASK, &none, nil)
         guard let file = fopen("\(cgroup)/cgroup.procs", "we"), fputs("0", file) >= 0, fclose(file) == 0 else {
             try fail("cannot join the cgroup \(cgroup)")
         }

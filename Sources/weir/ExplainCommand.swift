@@ -20,6 +20,13 @@ struct ExplainCommand: ParsableCommand {
     @Flag(help: "UDP instead of TCP.") var udp = false
     @OptionGroup var read: ReadOptions
 
+    func validate() throws {
+        try usage { () throws(InvalidValue) in
+            _ = try Endpoint(parsing: destination)
+            if let source, Address(source) == nil { throw InvalidValue("\"\(source)\" is not an address") }
+        }
+    }
+
     func run() throws {
         try reportingNow(read.global) {
             var question = Explanation.Question(workload: workload, destination: try Endpoint(parsing: destination))
@@ -27,10 +34,7 @@ struct ExplainCommand: ParsableCommand {
             question.uid = uid
             question.gid = gid
             question.isUDP = udp
-            if let source {
-                guard let address = Address(source) else { throw InvalidValue("\"\(source)\" is not an address") }
-                question.source = address
-            }
+            question.source = source.flatMap { Address($0) }
             let answer = try Explanation.ask(question, try read.interceptor())
             print(read.output == .json ? try JSONText.render(answer) : answer.text)
         }

@@ -9,6 +9,15 @@ struct GlobalOptions: ParsableArguments {
     var verbose = false
 }
 
+/// Turns a bad value on the command line into a usage error, exit status 64.
+func usage(_ body: () throws(InvalidValue) -> Void) throws {
+    do {
+        try body()
+    } catch {
+        throw ValidationError("\(error)")
+    }
+}
+
 /// Runs the body of a command: an error becomes one sentence on stderr and exit status 2.
 func reporting(_ options: GlobalOptions, _ body: () async throws -> Void) async throws {
     do {

@@ -37,6 +37,7 @@ struct FlowsCommand: ParsableCommand {
 
     /// One line a record, with ztunnel's field names where it has them.
     private func show(_ line: Data, _ names: [UInt32: String]) throws {
+        defer { fflush(nil) }
         if read.output == .json { return print(String(decoding: line, as: UTF8.self)) }
         let flow = try JSONDecoder().decode(FlowRecord.self, from: line)
         let time = Date(timeIntervalSince1970: flow.startedAt).ISO8601Format(.iso8601(timeZone: .gmt, includingFractionalSeconds: true))
@@ -46,7 +47,6 @@ struct FlowsCommand: ParsableCommand {
             "verdict=\(flow.verdict.word)", "reason=\(flow.reason.word)", "bytes_sent=\(flow.sentBytes)",
             "bytes_recv=\(flow.receivedBytes)", "duration=\(Int(flow.duration * 1000))ms",
             flow.established ? "end=closed" : "end=failed")
-        fflush(nil)
     }
 }
 

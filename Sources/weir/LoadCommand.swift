@@ -23,6 +23,7 @@ struct LoadCommand: AsyncParsableCommand {
             if try Host.mountBPFFileSystem(at: configuration.agent.bpffs) {
                 print("mounted the BPF file system at \(configuration.agent.bpffs)")
             }
+            try node.client().refuseIfAnswered()
             let pins = try node.pins()
             let wasInstalled = pins.exists
             let interceptor = try Interceptor.install(pins)
@@ -48,7 +49,7 @@ struct UnloadCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting(options) {
-            try Host.require()
+            try Host.requireRoot("unload")
             let client = try node.client()
             let pins = try node.pins()
             if let agent = client.status() {
@@ -61,8 +62,8 @@ struct UnloadCommand: AsyncParsableCommand {
             }
             let isThere = pins.exists || !pins.leftovers().isEmpty
             let count = Interceptor.uninstall(pins)
-            unlink(client.path)  // a killed agent's
             let runs = RunLeftovers.remove()
+            unlink(client.path)  // a killed agent's
             print(isThere || runs > 0 ? "unloaded: \(count) programs detached" : "nothing was loaded")
         }
     }

@@ -33,9 +33,7 @@ struct ReadOptions: ParsableArguments {
 
     /// Opens what is installed, with the sentence a reader without root needs.
     func interceptor() throws -> Interceptor {
-        if geteuid() != 0 {
-            throw BPFError(code: EPERM, operation: "read", subject: "Weir's maps as uid \(geteuid())", advice: "run as root: sudo weir …")
-        }
+        try Host.requireRoot("read Weir's maps")
         return try Interceptor.open(try node.pins())
     }
 }

@@ -20,6 +20,13 @@ struct ProxyCommand: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "The form of the access log.") var output = OutputFormat.table
     @OptionGroup var options: GlobalOptions
 
+    func validate() throws {
+        for text in listen { try usage { () throws(InvalidValue) in _ = try Endpoint(parsing: text) } }
+        for text in [connectTimeout, idleTimeout] {
+            try usage { () throws(InvalidValue) in _ = try DurationText.parse(text) }
+        }
+    }
+
     func run() async throws {
         try await reporting(options) {
             let addresses = try listen.map { text throws in

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Glibc
 import WeirAgent
 import WeirCore
@@ -23,12 +24,18 @@ struct RunCommand: AsyncParsableCommand {
     var quiet = false
     @Option(name: .shortAndLong, help: "How the summary is printed.")
     var output = OutputFormat.table
+    @Option(help: "Write the summary to this file instead of stderr.")
+    var summary: String?
     @OptionGroup var options: GlobalOptions
     @Argument(parsing: .postTerminator, help: "The command, after --.")
     var command: [String]
 
     func validate() throws {
         if command.isEmpty { throw ValidationError("Name the command to run after --: weir run -- curl http://…") }
+        if proxy != nil && mesh != nil {
+            throw ValidationError("Give --proxy or --mesh, not both: a mesh brings the address of its proxy.")
+        }
+        for text in [proxy, dns].compactMap(\.self) { try usage { () throws(InvalidValue) in _ = try Endpoint(parsing: text) } }
         if let mesh, Profile.named(mesh) == nil {
             throw ValidationError("There is no mesh \"\(mesh)\"; use \(Profile.all.map(\.name).joined(separator: ", ")).")
         }
@@ -43,9 +50,17 @@ struct RunCommand: AsyncParsableCommand {
             if let user { (session.uid, session.gid) = try identity(of: user) }
             // The terminal sends ^C to the whole group; the summary still has to be printed.
             signal(SIGINT, SIG_IGN)
-            let summary = try await RunSession(session).run(launcher: "/proc/self/exe")
-            if !quiet { writeError(output == .json ? try JSONText.render(summary.report) : summary.text) }
-            throw ExitCode(summary.exitCode)
+            if let proxy = session.proxy, !proxy.address.isLoopback, !proxy.address.isUnspecified {
+                writeError("weir: only IPv\(proxy.address.isIPv4 ? 4 : 6) is redirected, because \(proxy) is of that family")
+            }
+            let result = try await RunSession(session).run(launcher: "/proc/self/exe")
+            let text = output == .json ? try JSONText.render(result.report) + "\n" : result.text
+            if let summary {
+                try text.write(toFile: summary, atomically: true, encoding: .utf8)
+            } else if !quiet {
+                writeError(text)
+            }
+            throw ExitCode(result.exitCode)
         }
     }
 

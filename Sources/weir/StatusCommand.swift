@@ -11,6 +11,7 @@ struct StatusCommand: ParsableCommand {
 
     func run() throws {
         try reportingNow(read.global) {
+            try Host.requireRoot("read Weir's state")
             let agent = try read.node.client().status()
             let pins = try read.node.pins()
             guard pins.exists else {

@@ -160,6 +160,7 @@ import WeirCore
                     ipv6: true  # profile istio
                     dns: off  # profile istio
                     whenProxyDown: refuse  # default
+                    originFrom: getsockopt  # default
 
                 """)
     }

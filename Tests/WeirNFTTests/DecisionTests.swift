@@ -56,7 +56,7 @@ import WeirCore
             if !policy.userPorts.allSatisfy({ !$0.users.contains(.max) }) { return }
         }
         let decision = policy.decide(decided)
-        if packet.isOutbound, attempt.transport == .udp, let zones = script.chains["zones"] {
+        if packet.isOutbound, attempt.transport == .udp, let zones = script.chains["outbound_zones"] {
             _ = try packet.run(zones)
             #expect((packet.zone == 53) == (decision.verdict == .dns), "\(attempt) \(specification)")
         }

@@ -133,6 +133,23 @@ import WeirCore
         }
     }
 
+    @Test func `A connection that eBPF redirected before the rules came stays with its sockets`() async throws {
+        try await Pod.run { pod in
+            let proxy = try Socket.listener(15001)
+            let client = try Socket.connection(to: "10.1.0.2:15001")
+            let taken = try #require(try proxy.accept())
+            // Both ends are root's, and so the proxy's: what it sends to its own pod goes to port 15006.
+            try pod.load(Self.istio { $0.proxyUIDs = [0] })
+            for (one, other) in [(taken, client), (client, taken)] {
+                try one.send("still there")
+                #expect(try other.receive().text == "still there")
+            }
+            let inbound = try Socket.listener(15006)
+            let call = try Socket.connection(to: "10.1.0.2:8080")
+            #expect(try inbound.accept()?.origin(ipv6: false) == call.peerAddress())
+        }
+    }
+
     @Test func `An inbound connection older than the rules stays with its socket`() async throws {
         try await Pod.run { pod in
             let app = try Socket.listener(8080)

@@ -46,7 +46,7 @@ final class FallbackProxy: Sendable {
         ])
         configuration.connectTimeout = options.limits.connectTimeout
         configuration.idleTimeout = options.limits.idleTimeout
-        configuration.maxConnections = options.limits.maxConnections
+        configuration.maxConnections = min(options.limits.maxConnections, FileLimit.raise(spare: 128) / 2)
         configuration.networkNamespace = options.namespace
         // Outside a pod the cgroup tells the proxy's sockets from the workload's, and a mark could meet routing rules.
         configuration.mark = options.namespace == nil ? nil : UInt32(WEIR_MARK)

@@ -61,7 +61,7 @@ public struct NodeCheck: Encodable, Sendable {
             }
             lines.append("")
         }
-        return lines.joined(separator: "\n") + "Status check results are \(success ? "√" : "×")"
+        return lines.joined(separator: "\n") + "\nStatus check results are \(success ? "√" : "×")"
     }
 
     private static func pass(_ description: String) -> Check {
@@ -74,6 +74,10 @@ public struct NodeCheck: Encodable, Sendable {
 
     private static func warn(_ description: String, _ error: String, hint: String? = nil) -> Check {
         Check(description: description, result: .warning, error: error, hint: hint)
+    }
+
+    private static func cannotSee(_ description: String) -> Check {
+        fail(description, "cannot see that as uid \(geteuid())", hint: "run as root: sudo weir check")
     }
 
     /// One step that either works or says why not.
@@ -129,6 +133,7 @@ public struct NodeCheck: Encodable, Sendable {
     }
 
     private static func installation(_ pins: PinDirectory) -> [Check] {
+        if geteuid() != 0 { return [cannotSee("the programs are installed")] }
         guard pins.exists else {
             return [warn("the programs are installed", "nothing is pinned under \(pins.path)", hint: "start weir agent, or run weir load")]
         }
@@ -144,6 +149,7 @@ public struct NodeCheck: Encodable, Sendable {
     }
 
     private static func agent(_ client: AdminClient) -> [Check] {
+        if geteuid() != 0 { return [cannotSee("the agent answers on \(client.path)")] }
         guard let status = client.status() else {
             return [warn("the agent answers on \(client.path)", "none does", hint: "interception goes on without it; changes are not followed")]
         }
@@ -152,6 +158,7 @@ public struct NodeCheck: Encodable, Sendable {
     }
 
     private static func workloads(_ pins: PinDirectory) -> [Check] {
+        if geteuid() != 0 { return [cannotSee("the workloads are intercepted")] }
         guard pins.exists else { return [] }
         do {
             let interceptor = try Interceptor.open(pins)
@@ -161,8 +168,12 @@ public struct NodeCheck: Encodable, Sendable {
                     guard try !interceptor.maps.sources(of: one.policy).isEmpty else {
                         throw InvalidValue("its policy is missing from the kernel; run weir unload and start again")
                     }
-                    if case .netns(let cookie) = one.key, !steered.contains("weir_sk_lookup@\(cookie)") {
+                    guard case .netns(let cookie) = one.key else { return }
+                    guard steered.contains("weir_sk_lookup@\(cookie)") else {
                         throw InvalidValue("its inbound program is not attached; restart the agent")
+                    }
+                    guard try Steering.isAlive(cookie: cookie, pins) else {
+                        throw InvalidValue("its network namespace is gone; make it anew, or remove the workload")
                     }
                 }
             }

@@ -1,7 +1,7 @@
 import CWeirABI
 import Glibc
 import Logging
-import NIOCore
+import UnixSignals
 public import WeirBPF
 public import WeirCore
 import WeirProxy
@@ -52,6 +52,7 @@ public actor RunSession {
     }
 
     private func run(_ launcher: String, fallbackPort: UInt16?) async throws -> RunSummary {
+        _ = RunLeftovers.remove()
         let cgroup = try WorkloadCgroup(name: "weir-run-\(getpid())")
         do {
             try register(cgroup.id, specification(fallbackPort))
@@ -110,7 +111,14 @@ public actor RunSession {
                 try? collect()
             }
         }
-        defer { reading.cancel() }
+        // SIGTERM is for the command; the summary follows its end.
+        let ending = Task {
+            for await _ in await UnixSignalsSequence(trapping: .sigterm) { child.signal(SIGTERM) }
+        }
+        defer {
+            reading.cancel()
+            ending.cancel()
+        }
         return try await child.status()
     }
 

@@ -1,0 +1,16 @@
+import Glibc
+
+/// RLIMIT_NOFILE.
+public enum FileLimit {
+    /// Raises the soft limit to the hard one.
+    /// - Parameter spare: descriptors to keep for other uses.
+    /// - Returns: how many descriptors may be open beside those.
+    public static func raise(spare: Int) -> Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 512 }
+        limit.rlim_cur = limit.rlim_max
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 512 }
+        return max(Int(clamping: limit.rlim_cur) - spare, 2)
+    }
+}
