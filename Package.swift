@@ -43,10 +43,11 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], swiftSettings: swift),
+        .target(name: "WeirNFT", dependencies: ["WeirCore", "CWeirABI"], swiftSettings: swift),
         .target(
             name: "WeirAgent",
             dependencies: [
-                "WeirBPF", "WeirCore", "WeirProxy", "CWeirABI",
+                "WeirBPF", "WeirCore", "WeirNFT", "WeirProxy", "CWeirABI",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -21,7 +21,8 @@ const char *weir_reason_sentence(__u32 reason)
 	return reason < WEIR_REASON_COUNT ? reasons[reason].sentence : "";
 }
 
-#define ASSERT_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type " changed: raise WEIR_ABI_VERSION")
+#define ASSERT_SIZE(type, size) \
+	_Static_assert(sizeof(struct type) == (size), #type " changed: raise WEIR_ABI_VERSION")
 ASSERT_SIZE(weir_rule, 12);
 ASSERT_SIZE(weir_policy, 112 + 2 * 32 * 12 + 64 * 64 + 3 * 8192);
 ASSERT_SIZE(weir_workload, 24 + WEIR_NAME_SIZE);

@@ -57,7 +57,8 @@ static __always_inline bool is_passthrough_source(const union address *address)
 }
 
 /* Whether an address starts with the first `length` bits of a network. */
-static __always_inline bool is_in_network(const union address *address, const union address *network, __u32 length)
+static __always_inline bool is_in_network(const union address *address, const union address *network,
+					  __u32 length)
 {
 	for (__u32 word = 0; word < 4; word++) {
 		__u32 bits = length > word * 32 ? length - word * 32 : 0;
@@ -80,12 +81,12 @@ static __always_inline __be16 port_of(__u32 word)
  * through volatile: clang otherwise folds the choice into one load from a
  * computed context pointer, which the verifier refuses.
  */
-#define READ_IPV6(address, field)			\
-	do {						\
-		(address)->words[0] = (field)[0];	\
-		(address)->words[1] = (field)[1];	\
-		(address)->words[2] = (field)[2];	\
-		(address)->words[3] = (field)[3];	\
+#define READ_IPV6(address, field) \
+	do { \
+		(address)->words[0] = (field)[0]; \
+		(address)->words[1] = (field)[1]; \
+		(address)->words[2] = (field)[2]; \
+		(address)->words[3] = (field)[3]; \
 	} while (0)
 
 /* The address a sock_addr hook is about. */
@@ -116,7 +117,8 @@ static __always_inline void write_user_address(struct bpf_sock_addr *ctx, bool s
 }
 
 /* The source of one unconnected datagram. */
-static __always_inline void write_message_source(struct bpf_sock_addr *ctx, bool six, const union address *address)
+static __always_inline void write_message_source(struct bpf_sock_addr *ctx, bool six,
+						 const union address *address)
 {
 	volatile struct bpf_sock_addr *to = ctx;
 

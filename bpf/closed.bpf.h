@@ -19,8 +19,9 @@ static __always_inline void read_bytes(struct bpf_sock_ops *ctx, struct bpf_sock
 
 	if (connected && acknowledged)
 		acknowledged--;
-	if ((old_state == BPF_TCP_FIN_WAIT2 || old_state == BPF_TCP_TIME_WAIT || old_state == BPF_TCP_CLOSING ||
-	     old_state == BPF_TCP_LAST_ACK) && acknowledged)
+	if ((old_state == BPF_TCP_FIN_WAIT2 || old_state == BPF_TCP_TIME_WAIT ||
+	     old_state == BPF_TCP_CLOSING || old_state == BPF_TCP_LAST_ACK) &&
+	    acknowledged)
 		acknowledged--;
 	if (flags & (1ul << SOCK_DONE) && arrived)
 		arrived--;
@@ -70,8 +71,8 @@ static __always_inline void emit_flow(const struct weir_socket *socket, const st
 	bpf_ringbuf_submit(flow, wakeup());
 }
 
-static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *sk, struct weir_socket *socket,
-				     __u32 old_state)
+static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
+				     struct weir_socket *socket, __u32 old_state)
 {
 	bool connected = socket->flags & WEIR_SOCKET_CONNECTED;
 	__u8 end = socket->flags & WEIR_SOCKET_ESTABLISHED ? WEIR_FLOW_CLOSED : WEIR_FLOW_FAILED;
@@ -83,8 +84,8 @@ static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *
 		bpf_map_delete_elem(&weir_origins, &tuple);
 	read_bytes(ctx, sk, old_state, connected, &sent, &received);
 
-	struct weir_counter *counter = counter_of(socket->workload, socket->direction, socket->verdict,
-						  socket->reason, IPPROTO_TCP);
+	struct weir_counter *counter =
+		counter_of(socket->workload, socket->direction, socket->verdict, socket->reason, IPPROTO_TCP);
 
 	if (counter) {
 		if (end == WEIR_FLOW_FAILED)
@@ -93,7 +94,7 @@ static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *
 		__sync_fetch_and_add(&counter->received_bytes, received);
 	}
 	emit_flow(socket, &tuple, end, sent, received);
-	socket->flags &= WEIR_SOCKET_BOUND;	/* the socket may connect again */
+	socket->flags &= WEIR_SOCKET_BOUND; /* the socket may connect again */
 }
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef WEIR_CONNECT_BPF_H
 #define WEIR_CONNECT_BPF_H
 
-enum { REFUSE = 0, PROCEED = 1 };	/* what a sock_addr hook returns; REFUSE gives EPERM */
+enum { REFUSE = 0, PROCEED = 1 }; /* what a sock_addr hook returns; REFUSE gives EPERM */
 
 /* Whether somebody listens at an address of this namespace. */
 static __always_inline bool is_listening(struct bpf_sock_addr *ctx, const union address *address, __be16 port,
@@ -117,8 +117,8 @@ static __always_inline struct weir_socket *remember(struct bpf_sock *sk, const s
 						    const struct attempt *attempt,
 						    const struct decision *decision)
 {
-	bool is_proxy = !attempt->is_borrowed && (decision->reason == WEIR_REASON_PROXY ||
-						  decision->reason == WEIR_REASON_WEIR_PROXY);
+	bool is_proxy = !attempt->is_borrowed &&
+			(decision->reason == WEIR_REASON_PROXY || decision->reason == WEIR_REASON_WEIR_PROXY);
 	struct weir_socket *socket =
 		bpf_sk_storage_get(&weir_socks, sk, 0, is_proxy ? 0 : BPF_SK_STORAGE_GET_F_CREATE);
 
@@ -164,7 +164,7 @@ static __always_inline void choose_source(struct bpf_sock_addr *ctx, bool six, s
 
 	read_local_address(sk, &bound);
 	if (is_same_address(&bound, source))
-		return;		/* from an earlier connect() of this socket */
+		return; /* from an earlier connect() of this socket */
 	if (!bind_source(ctx, six, source))
 		socket->flags |= WEIR_SOCKET_BOUND;
 	else if (is_listening(ctx, source, port, protocol))
@@ -198,7 +198,8 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 	struct weir_socket *socket = remember(sk, workload, attempt, decision);
 
 	if (!socket) {
-		count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY, attempt->protocol);
+		count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY,
+		      attempt->protocol);
 		return REFUSE;
 	}
 	if (is_unspecified(&attempt->source) && route && route->flags & WEIR_ROUTE_SOURCE)
@@ -212,7 +213,7 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 
 static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
 {
-	struct bpf_sock *sk = ctx->sk;	/* once: two loads are two pointers to the verifier */
+	struct bpf_sock *sk = ctx->sk; /* once: two loads are two pointers to the verifier */
 	struct attempt attempt = {};
 	struct decision decision = { .verdict = WEIR_VERDICT_DIRECT, .reason = WEIR_REASON_NO_POLICY };
 

@@ -13,7 +13,8 @@
  */
 static __always_inline bool push_origin(struct bpf_sock *sk, const struct attempt *attempt)
 {
-	struct weir_datagrams *asked = bpf_sk_storage_get(&weir_datagrams, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct weir_datagrams *asked =
+		bpf_sk_storage_get(&weir_datagrams, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 
 	if (!asked)
 		return false;
@@ -54,7 +55,7 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
 	attempt.policy = workload->policy;
 	decision = unpack(decide_outbound(policy, &attempt, route));
 
-	if (decision.verdict != WEIR_VERDICT_DIRECT && 
+	if (decision.verdict != WEIR_VERDICT_DIRECT &&
 	    find_target(policy, decision.verdict, &attempt.destination, &target)) {
 		__be16 port = find_port(ctx, workload, policy, IPPROTO_UDP, &target, &decision);
 

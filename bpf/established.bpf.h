@@ -33,7 +33,8 @@ static __always_inline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk
 	origin.workload = socket->workload;
 	origin.flags = WEIR_SOCKET_ACCEPTED | (socket->flags & WEIR_SOCKET_NAMED);
 	if (bpf_map_update_elem(&weir_origins, &tuple, &origin, BPF_ANY))
-		count(socket->workload, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY, IPPROTO_TCP);
+		count(socket->workload, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY,
+		      IPPROTO_TCP);
 	socket->flags |= WEIR_SOCKET_SENT;
 }
 
@@ -61,7 +62,7 @@ static __always_inline bool take_origin(struct bpf_sock *sk, const struct weir_t
 	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 
 	if (!socket)
-		return true;	/* getsockopt() finds the origin under the 4-tuple */
+		return true; /* getsockopt() finds the origin under the 4-tuple */
 	socket->workload = origin->workload;
 	socket->flags = origin->flags;
 	socket->verdict = origin->verdict;
@@ -110,7 +111,7 @@ static __always_inline void record_inbound(struct bpf_sock_ops *ctx, struct bpf_
 	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 
 	if (!socket)
-		return;		/* the origin is the local address; only the record is lost */
+		return; /* the origin is the local address; only the record is lost */
 	socket->workload = workload->id;
 	socket->flags = WEIR_SOCKET_ACCEPTED | WEIR_SOCKET_ESTABLISHED;
 	socket->verdict = decision.verdict;
@@ -121,7 +122,8 @@ static __always_inline void record_inbound(struct bpf_sock_ops *ctx, struct bpf_
 	socket->started_ns = bpf_ktime_get_ns();
 	/* Called by the proxy's own port: a REDIRECT would have landed on the interface's first address,
 	 * and a proxy tells by that difference that the connection was redirected. */
-	if (!(policy->flags & WEIR_POLICY_TRANSPARENT) && tuple->local_port == policy->port[decision.verdict & 7])
+	if (!(policy->flags & WEIR_POLICY_TRANSPARENT) &&
+	    tuple->local_port == policy->port[decision.verdict & 7])
 		socket->flags |= WEIR_SOCKET_LANDED;
 	watch_states(ctx);
 }

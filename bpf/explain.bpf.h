@@ -35,9 +35,9 @@ static __always_inline void explain(struct weir_attempt *asked)
 
 	attempt.policy = workload->policy;
 
-	struct decision decision = unpack(asked->direction == WEIR_INBOUND
-						  ? decide_inbound(policy, &attempt)
-						  : decide_outbound(policy, &attempt, route));
+	struct decision decision =
+		unpack(asked->direction == WEIR_INBOUND ? decide_inbound(policy, &attempt)
+							: decide_outbound(policy, &attempt, route));
 
 	asked->facts = attempt.facts;
 	asked->local = asked->facts & WEIR_FACT_LOCAL ? 1 : 0;

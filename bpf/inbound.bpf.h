@@ -110,6 +110,10 @@ int weir_sk_lookup(struct bpf_sk_lookup *ctx)
 
 	struct decision decision = unpack(decide_inbound(policy, &attempt));
 
+	/* Forwarded traffic of a virtual interface, which nftables has sent here already. */
+	if (attempt.facts & WEIR_FACT_INTERFACE_VIRTUAL &&
+	    attempt.destination_port == policy->port[WEIR_VERDICT_OUTBOUND])
+		return SK_PASS;
 	if (decision.verdict == WEIR_VERDICT_DIRECT || steer_family(ctx, policy->port[decision.verdict & 7]))
 		return SK_PASS;
 	if (pod->when_proxy_down == WEIR_DOWN_DIRECT)

@@ -21,7 +21,7 @@
 #define IPPROTO_UDP 17
 #define SOL_IP 0
 #define SOL_IPV6 41
-#define SO_ORIGINAL_DST 80	/* IP6T_SO_ORIGINAL_DST has the same number */
+#define SO_ORIGINAL_DST 80 /* IP6T_SO_ORIGINAL_DST has the same number */
 
 /* include/uapi/linux/in.h, in6.h; spelt here because libc's headers clash with linux/bpf.h. */
 struct weir_sockaddr_in {
@@ -46,7 +46,7 @@ struct kernfs_node {
 	__u64 id;
 };
 struct cgroup {
-	struct cgroup_subsys_state self;	/* first: a css of the default hierarchy is its cgroup */
+	struct cgroup_subsys_state self; /* first: a css of the default hierarchy is its cgroup */
 	struct kernfs_node *kn;
 };
 struct sock_cgroup_data {

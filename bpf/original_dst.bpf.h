@@ -13,6 +13,10 @@ static __always_inline bool find_origin(struct bpf_sockopt *ctx, struct bpf_sock
 	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 	__u64 netns = bpf_get_netns_cookie(ctx);
 
+	/* netfilter has answered for a connection from outside: nftables rules of Weir's or of others
+	 * rewrote it. */
+	if (!ctx->retval && (!socket || socket->direction == WEIR_INBOUND))
+		return false;
 	if (socket && socket->verdict != WEIR_VERDICT_DIRECT) {
 		*address = *(union address *)socket->origin;
 		*port = socket->origin_port;

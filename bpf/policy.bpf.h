@@ -14,10 +14,10 @@
 #define WEIR_POLICY_BPF_H
 
 struct decision {
-	__u8 verdict;	/* enum weir_verdict */
-	__u8 reason;	/* enum weir_reason */
-	__u16 rule;	/* which rule decided */
-	__u16 source;	/* weir_rule.source */
+	__u8 verdict; /* enum weir_verdict */
+	__u8 reason; /* enum weir_reason */
+	__u16 rule; /* which rule decided */
+	__u16 source; /* weir_rule.source */
 	__u16 pad;
 };
 
@@ -127,7 +127,8 @@ static __always_inline __u32 interface_facts(const struct weir_policy *policy, _
 	if (direction == WEIR_OUTBOUND || !(found->facts & WEIR_FACT_INTERFACE_VIRTUAL))
 		return found->facts;
 	if (found->network_length == WEIR_NO_NETWORK)
-		return found->facts | (prefix_facts(slot, WEIR_OUTBOUND, destination) & WEIR_FACT_RANGE_INCLUDED);
+		return found->facts |
+		       (prefix_facts(slot, WEIR_OUTBOUND, destination) & WEIR_FACT_RANGE_INCLUDED);
 	if (is_in_network(destination, (union address *)found->network, found->network_length))
 		return found->facts | WEIR_FACT_RANGE_INCLUDED;
 	return found->facts;
@@ -148,16 +149,16 @@ static __always_inline struct weir_route *find_route(__u64 netns, const union ad
 /* An attempt as the hooks and explain know it. */
 struct attempt {
 	__u64 netns;
-	union address source;		/* unspecified while unbound */
+	union address source; /* unspecified while unbound */
 	union address destination;
-	__be16 source_port;		/* inbound */
+	__be16 source_port; /* inbound */
 	__be16 destination_port;
 	__u8 protocol;
 	bool by_proxy_cgroup;
-	bool is_borrowed;		/* WEIR_SOCKET_BORROWED */
-	__u32 policy;			/* slot */
-	__u32 facts;			/* what decide_outbound() and decide_inbound() have found */
-	__u32 interface;		/* inbound: index of the one it came in by */
+	bool is_borrowed; /* WEIR_SOCKET_BORROWED */
+	__u32 policy; /* slot */
+	__u32 facts; /* what decide_outbound() and decide_inbound() have found */
+	__u32 interface; /* inbound: index of the one it came in by */
 	__u32 uid;
 	__u32 gid;
 	__u32 mark;

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71	/* Linux 5.14; Debian 12's libc headers know it, older ones do not */
+#define SO_NETNS_COOKIE 71 /* Linux 5.14; Debian 12's libc headers know it, older ones do not */
 #endif
 
 static __thread char *log_buffer;

@@ -21,7 +21,8 @@ public struct AdminClient: Sendable {
     /// Two that write the same maps would undo each other's work.
     public func refuseIfAnswered() throws {
         if isAnswered {
-            throw InvalidValue("an agent runs already and answers on \(path); stop it first, or give this one another agent.socket")
+            throw InvalidValue(
+                "an agent runs already and answers on \(path); stop it first, or give this one another agent.socket")
         }
     }
 

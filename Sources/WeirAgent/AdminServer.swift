@@ -43,7 +43,8 @@ struct AdminServer: Sendable {
             configuration: .init(
                 address: .hostname("\(configuration.listen.address)", port: Int(configuration.listen.port))),
             onServerRunning: { _ in await listening.step() }, logger: logger)
-        let services = ServiceGroup(configuration: .init(services: [.init(service: local), .init(service: web)], logger: logger))
+        let services = ServiceGroup(
+            configuration: .init(services: [.init(service: local), .init(service: web)], logger: logger))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await services.run() }
             tasks.addTask {

@@ -15,6 +15,8 @@ public struct AgentStatus: Codable, Sendable {
         public var name: String
         public var selector: String
         public var mesh: String
+        /// "ebpf" or "nftables".
+        public var mechanism: String
         /// Why it is not intercepted now; nil when it is.
         public var problem: String?
         /// Connections that Weir's own proxy took while the workload's did not listen.

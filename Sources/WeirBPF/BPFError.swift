@@ -49,7 +49,9 @@ public struct BPFError: Error, Sendable, CustomStringConvertible {
     /// The last line of the verifier's own words: the one before its statistics. nil when it did not speak.
     static func verifierLine(in log: String) -> String? {
         let lines = log.split(separator: "\n").map(String.init)
-        guard let end = lines.lastIndex(where: { $0.hasPrefix("processed ") && $0.contains(" insns") }) else { return nil }
+        guard let end = lines.lastIndex(where: { $0.hasPrefix("processed ") && $0.contains(" insns") }) else {
+            return nil
+        }
         let said = lines[..<end].last { line in
             guard let first = line.first else { return false }
             return !first.isNumber && first != ";" && !line.hasPrefix("--")

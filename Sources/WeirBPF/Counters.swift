@@ -24,9 +24,8 @@ extension Maps {
     public func readCounters() throws(BPFError) -> [CounterRow] {
         var rows: [CounterRow] = []
         for key in try counters.walk(weir_counter_key.self) {
-            guard let direction = Direction(rawValue: key.direction), let verdict = Verdict(rawValue: key.verdict) else {
-                continue
-            }
+            guard let direction = Direction(rawValue: key.direction), let verdict = Verdict(rawValue: key.verdict)
+            else { continue }
             var row = CounterRow(
                 workload: key.workload, direction: direction, verdict: verdict, reason: Reason(rawValue: key.reason),
                 transport: Int32(key.protocol) == Int32(IPPROTO_UDP) ? "udp" : "tcp",
@@ -47,7 +46,8 @@ extension Maps {
 
     /// Forgets the counters of workloads that are gone.
     public func pruneCounters(keeping workloads: Set<UInt32>) throws(BPFError) {
-        for key in try counters.walk(weir_counter_key.self) where key.workload != 0 && !workloads.contains(key.workload) {
+        for key in try counters.walk(weir_counter_key.self)
+        where key.workload != 0 && !workloads.contains(key.workload) {
             try counters.remove(key)
         }
     }

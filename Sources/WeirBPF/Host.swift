@@ -30,7 +30,8 @@ public enum Host {
     /// - Parameter what: what is attempted, in the infinitive.
     public static func requireRoot(_ what: String) throws(BPFError) {
         if geteuid() != 0 {
-            throw BPFError(code: EPERM, operation: what, subject: "as uid \(geteuid())", advice: "run as root: sudo weir …")
+            throw BPFError(
+                code: EPERM, operation: what, subject: "as uid \(geteuid())", advice: "run as root: sudo weir …")
         }
     }
 
@@ -40,7 +41,8 @@ public enum Host {
         if access("/sys/kernel/btf/vmlinux", R_OK) != 0 {
             throw BPFError(
                 code: ENOENT, operation: "read", subject: "the kernel's types at /sys/kernel/btf/vmlinux",
-                advice: "the kernel has no BTF: boot one built with CONFIG_DEBUG_INFO_BTF=y (Debian's and Ubuntu's are)")
+                advice: "the kernel has no BTF: "
+                    + "boot one built with CONFIG_DEBUG_INFO_BTF=y (Debian's and Ubuntu's are)")
         }
     }
 
@@ -63,13 +65,16 @@ public enum Host {
     public static func cgroupID(of path: String) throws(BPFError) -> UInt64 {
         var info = stat()
         if stat(path, &info) != 0 {
-            throw BPFError(code: errno, operation: "find", subject: "the cgroup \(path)", advice: "name a directory below the cgroup v2 mount")
+            throw BPFError(
+                code: errno, operation: "find", subject: "the cgroup \(path)",
+                advice: "name a directory below the cgroup v2 mount")
         }
         var system = statfs()
         if statfs(path, &system) != 0 || UInt64(bitPattern: Int64(system.f_type)) & 0xffff_ffff != 0x6367_7270 {
             throw BPFError(
                 code: EINVAL, operation: "use", subject: path,
-                advice: "it is not a cgroup v2 directory; those are below \((try? cgroupRoot()) ?? "the cgroup2 mount")")
+                advice: "it is not a cgroup v2 directory; "
+                    + "those are below \((try? cgroupRoot()) ?? "the cgroup2 mount")")
         }
         return UInt64(info.st_ino)
     }

@@ -55,7 +55,8 @@ public final class Interceptor: Sendable {
         let version = try interceptor.settings().abi_version
         guard version == UInt32(WEIR_ABI_VERSION) else {
             throw BPFError(
-                code: EPROTO, operation: "use", subject: "the maps under \(pins.path), which have version \(version) and not \(WEIR_ABI_VERSION)",
+                code: EPROTO, operation: "use",
+                subject: "the maps under \(pins.path), which have version \(version) and not \(WEIR_ABI_VERSION)",
                 advice: "run weir unload with the version that installed them, then start again")
         }
         return interceptor

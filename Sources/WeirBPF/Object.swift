@@ -8,7 +8,8 @@ struct Object: ~Copyable {
     /// Opens the embedded object.
     init() throws(BPFError) {
         guard let bytes = Base64.decode(EmbeddedObject.base64) else {
-            throw BPFError(code: EINVAL, operation: "decode", subject: "the embedded BPF object", advice: "rebuild weir")
+            throw BPFError(
+                code: EINVAL, operation: "decode", subject: "the embedded BPF object", advice: "rebuild weir")
         }
         var error: Int32 = 0
         let log = LogBuffer()

@@ -61,7 +61,8 @@ struct RouteReader: ~Copyable {
         let narrower = all.filter { $0.length > prefix.length && prefix.contains($0.address) }
         // The network address itself is often a broadcast or anycast one: try others first.
         for step in 0..<64 {
-            let offset: UInt64 = [1, 2, 77, 0x4d4d, 0xcb00_7107, 0xc000_0263, 0][min(step, 6)] &+ UInt64(step > 6 ? step * 7919 : 0)
+            let offset: UInt64 =
+                [1, 2, 77, 0x4d4d, 0xcb00_7107, 0xc000_0263, 0][min(step, 6)] &+ UInt64(step > 6 ? step * 7919 : 0)
             let low = bits >= 64 ? offset : offset & ((1 << UInt64(bits)) &- 1)
             let candidate = Address(high: prefix.address.high, low: prefix.address.low | low)
             if !narrower.contains(where: { $0.contains(candidate) }) { return candidate }

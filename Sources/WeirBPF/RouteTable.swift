@@ -15,7 +15,8 @@ public final class RouteTable {
         map = maps
         for key in try maps.routes.walk(weir_destination.self) where key.cookie == cookie {
             let unknown = Route(isLocal: false, interface: .max, source: nil)
-            written[CIDR(containing: Address(abi: key.address), length: Int(key.length) - Int(WEIR_DESTINATION_BASE))] = unknown
+            let length = Int(key.length) - Int(WEIR_DESTINATION_BASE)
+            written[CIDR(containing: Address(abi: key.address), length: length)] = unknown
         }
     }
 

@@ -69,7 +69,8 @@ public enum TransparentRouting {
     /// The thread's namespace decides which file this is.
     private static func write(_ value: String) throws(BPFError) {
         guard let file = fopen(sysctl, "we"), fputs(value, file) >= 0, fclose(file) == 0 else {
-            throw BPFError(code: errno, operation: "write", subject: sysctl, advice: "TPROXY mode needs it; use REDIRECT mode")
+            throw BPFError(
+                code: errno, operation: "write", subject: sysctl, advice: "TPROXY mode needs it; use REDIRECT mode")
         }
     }
 }

@@ -12,7 +12,8 @@ enum UserPortPrefixes {
             guard keys.count + count <= Int(WEIR_MAX_USER_PORTS) / 4 else {
                 throw BPFError(
                     code: E2BIG, operation: "store",
-                    subject: "the ports excluded for users: \(keys.count + count) entries, and \(WEIR_MAX_USER_PORTS / 4) fit",
+                    subject: "the ports excluded for users: \(keys.count + count) entries, "
+                        + "and \(WEIR_MAX_USER_PORTS / 4) fit",
                     advice: "name fewer users or ports")
             }
             for user in entry.users {

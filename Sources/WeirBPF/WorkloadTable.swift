@@ -21,7 +21,9 @@ public struct RegisteredWorkload: Sendable {
     /// "refuse", "fallback" or "direct".
     public var whenProxyDown: String { WhenProxyDown(rawValue: value.when_proxy_down)?.word ?? "unknown" }
     public var isProxy: Bool { UInt32(value.role) == WEIR_ROLE_PROXY.rawValue }
-    public var name: String { withUnsafeBytes(of: value.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) } }
+    public var name: String {
+        withUnsafeBytes(of: value.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
 }
 
 /// The workloads in the kernel: `weir_pods` and `weir_cgroups`. One process writes at a time.

@@ -28,6 +28,9 @@ public struct Ruleset: Hashable, Sendable {
         public var proxyCgroup: Cgroup?
         /// The workload, when it is a cgroup of the host and not a namespace; nothing inbound is captured then.
         public var workloadCgroup: Cgroup?
+        /// Only what no socket of the namespace sees: TCP that it would forward, and datagrams that arrive. For a
+        /// workload of the eBPF mechanism with virtual interfaces.
+        public var forwardedOnly = false
         /// What TCP does in place of going to the proxy, while that does not listen. Nil: it is refused.
         public var withoutProxy: Substitute?
 

@@ -56,7 +56,9 @@ struct RulesetWriter {
             Chain("answers", "type route hook output priority mangle; policy accept;", answers),
             Chain("delivery", "type filter hook prerouting priority -90; policy accept;", delivery),
         ]
-        let zones = Chain("outbound_zones", "type filter hook output priority raw; policy accept;", try queries())
+        let zones = Chain(
+            "outbound_zones", "type filter hook output priority raw; policy accept;",
+            options.forwardedOnly ? nil : try queries())
         return decisions.flatMap { ofWorkload($0) } + ofWorkload(zones, answersInZone) + others
     }
 
@@ -78,6 +80,7 @@ struct RulesetWriter {
     private static let notFirst = "tcp flags & (fin | syn | rst | ack) != syn"
 
     private mutating func outboundTCP() throws(InvalidValue) -> [String] {
+        if options.forwardedOnly { return [] }
         let marking = isTransparent ? ["meta mark \(mark) ct mark set \(mark)"] : []
         // A connection of the namespace with itself that is older than this table: one that eBPF has redirected, whose
         // proxy's end would count as the proxy calling its own workload. Elsewhere such packets are decided, as by the
@@ -87,7 +90,7 @@ struct RulesetWriter {
     }
 
     private mutating func outboundUDP() throws(InvalidValue) -> [String] {
-        guard let gate = gate(.outbound) else { return [] }
+        guard !options.forwardedOnly, let gate = gate(.outbound) else { return [] }
         return gate + [exemption(.udp)] + (try decisions(.outbound, .udp))
     }
 
@@ -97,6 +100,7 @@ struct RulesetWriter {
             "meta l4proto != tcp accept",
             // Decided on its way out.
             "iif \"lo\" accept",
+        ] + (options.forwardedOnly ? ["fib daddr type local accept"] : []) + [
             // A connection older than this table, which tracking has just picked up, belongs to its socket.
             "\(Self.notFirst) socket wildcard 0 accept",
         ] + (try decisions(.inbound, .tcp))

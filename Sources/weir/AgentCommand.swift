@@ -8,8 +8,8 @@ struct AgentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "agent", abstract: "Run the node agent: keep the configured workloads intercepted.",
         discussion: """
-            Stays in the foreground. SIGHUP reads the configuration again; so does a change of the file. When the agent \
-            ends, interception goes on in the kernel until `weir unload`.
+            Stays in the foreground. SIGHUP reads the configuration again; so does a change of the file. When the \
+            agent ends, interception goes on in the kernel until `weir unload`.
             """)
 
     @OptionGroup var node: NodeOptions

@@ -4,7 +4,8 @@ import WeirCore
 
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "What this kernel and node allow, and what is in the way; exit status 1 if anything is.")
+        commandName: "check",
+        abstract: "What this kernel and node allow, and what is in the way; exit status 1 if anything is.")
 
     @Option(help: "Only this category; may be given more than once: \(NodeCheck.all.joined(separator: ", ")).")
     var category: [String] = []

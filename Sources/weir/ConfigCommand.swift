@@ -28,7 +28,8 @@ struct ConfigCommand: ParsableCommand {
     }
 
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "The configuration in force, defaults included, as YAML.")
+        static let configuration = CommandConfiguration(
+            abstract: "The configuration in force, defaults included, as YAML.")
 
         @Argument(help: "The file; \(ConfigurationFile.standard) by default.") var file = ConfigurationFile.standard
         @Flag(help: "Say for each value whether it is a default or which line it stands in.") var origin = false

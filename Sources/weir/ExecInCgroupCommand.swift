@@ -26,11 +26,6 @@ struct ExecInCgroupCommand: ParsableCommand {
         if let gid, setgroups(0, nil) != 0 || setgid(gid) != 0 { try fail("cannot become gid \(gid)") }
         if let uid, setuid(uid) != 0 { try fail("cannot become uid \(uid)") }
         guard let name = command.first else { throw ExitCode(64) }
-        // weir run ignores ^C, and its threads block signals; the command starts with neither.
-        for number in [SIGINT, SIGPIPE] { signal(number, SIG_DFL) }
-        var none = sigset_t()
-        sigemptyset(&none)
-        sigprocmask(SIG_SETMASK, &none, nil)
         var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
         execvp(name, &arguments)
         let code: Int32 = errno == ENOENT ? 127 : 126

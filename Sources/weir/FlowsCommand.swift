@@ -7,7 +7,8 @@ import WeirCore
 
 struct FlowsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "flows", abstract: "Records of connections that ended: the agent's last thousand, or as they come.")
+        commandName: "flows",
+        abstract: "Records of connections that ended: the agent's last thousand, or as they come.")
 
     @Flag(name: .shortAndLong, help: "Go on as connections end.") var follow = false
     @OptionGroup var read: ReadOptions
@@ -40,7 +41,8 @@ struct FlowsCommand: ParsableCommand {
         defer { fflush(nil) }
         if read.output == .json { return print(String(decoding: line, as: UTF8.self)) }
         let flow = try JSONDecoder().decode(FlowRecord.self, from: line)
-        let time = Date(timeIntervalSince1970: flow.startedAt).ISO8601Format(.iso8601(timeZone: .gmt, includingFractionalSeconds: true))
+        let time = Date(timeIntervalSince1970: flow.startedAt)
+            .ISO8601Format(.iso8601(timeZone: .gmt, includingFractionalSeconds: true))
         print(
             time, "workload=\(names[flow.workload] ?? "\(flow.workload)")", "src.addr=\(flow.source)",
             "dst.addr=\(flow.destination)", "target.addr=\(flow.target)", "direction=\(flow.direction.word)",

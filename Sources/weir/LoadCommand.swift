@@ -7,8 +7,10 @@ import WeirCore
 
 struct LoadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "load", abstract: "Attach and pin the programs, and register the configured workloads, without an agent.",
-        discussion: "Changes of routes and of namespaces are not followed, and whenProxyDown: fallback needs the agent.")
+        commandName: "load",
+        abstract: "Attach and pin the programs, and register the configured workloads, without an agent.",
+        discussion: "Changes of routes and of namespaces are not followed, "
+            + "and whenProxyDown: fallback needs the agent.")
 
     @OptionGroup var node: NodeOptions
     @OptionGroup var options: GlobalOptions
@@ -18,7 +20,9 @@ struct LoadCommand: AsyncParsableCommand {
             let configuration = try node.configuration()
             try Host.require()
             if let one = configuration.workloads.first(where: { $0.whenProxyDown == .fallback }) {
-                throw InvalidValue("workload \(one.name): whenProxyDown: fallback needs a process; start weir agent instead of weir load")
+                throw InvalidValue(
+                    "workload \(one.name): whenProxyDown: fallback needs a process; "
+                        + "start weir agent instead of weir load")
             }
             if try Host.mountBPFFileSystem(at: configuration.agent.bpffs) {
                 print("mounted the BPF file system at \(configuration.agent.bpffs)")
@@ -41,7 +45,8 @@ struct LoadCommand: AsyncParsableCommand {
 
 struct UnloadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "unload", abstract: "Remove every trace: programs, links, maps, pins, and those of killed processes.",
+        commandName: "unload",
+        abstract: "Remove every trace: programs, links, maps, pins, and those of killed processes.",
         discussion: "A running agent is stopped first. Connections that the proxy holds go on; new ones are direct.")
 
     @OptionGroup var node: NodeOptions
@@ -62,9 +67,10 @@ struct UnloadCommand: AsyncParsableCommand {
             }
             let isThere = pins.exists || !pins.leftovers().isEmpty
             let count = Interceptor.uninstall(pins)
+            let namespaces = try NFTMechanism.removeAll()
             let runs = RunLeftovers.remove()
             unlink(client.path)  // a killed agent's
-            print(isThere || runs > 0 ? "unloaded: \(count) programs detached" : "nothing was loaded")
+            print(isThere || runs > 0 || namespaces > 0 ? "unloaded: \(count) programs detached" : "nothing was loaded")
         }
     }
 }

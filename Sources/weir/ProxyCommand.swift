@@ -9,7 +9,8 @@ import WeirProxy
 struct ProxyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "proxy", abstract: "Run Weir's own transparent TCP proxy in the foreground.",
-        discussion: "It dials where each connection was going (SO_ORIGINAL_DST). One access-log line a connection goes to stdout.")
+        discussion: "It dials where each connection was going (SO_ORIGINAL_DST). "
+            + "One access-log line a connection goes to stdout.")
 
     @Option(name: .long, help: "Address and port to listen on; may be given more than once.")
     var listen: [String] = ["127.0.0.1:15001", "[::1]:15001"]

@@ -35,9 +35,12 @@ struct RunCommand: AsyncParsableCommand {
         if proxy != nil && mesh != nil {
             throw ValidationError("Give --proxy or --mesh, not both: a mesh brings the address of its proxy.")
         }
-        for text in [proxy, dns].compactMap(\.self) { try usage { () throws(InvalidValue) in _ = try Endpoint(parsing: text) } }
+        for text in [proxy, dns].compactMap(\.self) {
+            try usage { () throws(InvalidValue) in _ = try Endpoint(parsing: text) }
+        }
         if let mesh, Profile.named(mesh) == nil {
-            throw ValidationError("There is no mesh \"\(mesh)\"; use \(Profile.all.map(\.name).joined(separator: ", ")).")
+            throw ValidationError(
+                "There is no mesh \"\(mesh)\"; use \(Profile.all.map(\.name).joined(separator: ", ")).")
         }
     }
 
@@ -51,7 +54,8 @@ struct RunCommand: AsyncParsableCommand {
             // The terminal sends ^C to the whole group; the summary still has to be printed.
             signal(SIGINT, SIG_IGN)
             if let proxy = session.proxy, !proxy.address.isLoopback, !proxy.address.isUnspecified {
-                writeError("weir: only IPv\(proxy.address.isIPv4 ? 4 : 6) is redirected, because \(proxy) is of that family")
+                writeError(
+                    "weir: only IPv\(proxy.address.isIPv4 ? 4 : 6) is redirected, because \(proxy) is of that family")
             }
             let result = try await RunSession(session).run(launcher: "/proc/self/exe")
             let text = output == .json ? try JSONText.render(result.report) + "\n" : result.text

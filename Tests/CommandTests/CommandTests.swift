@@ -27,5 +27,6 @@ func expect(
 
 /// Runs a shell's commands, and then weir, in a mount namespace of its own.
 func runWithMounts(_ commands: String, _ arguments: [String]) throws -> ChildProcess.Output {
-    try Command.output(["unshare", "-m", "sh", "-c", "\(commands); exec \"$@\"", "sh", Programs.weir.get()] + arguments)
+    try Command.output(
+        ["unshare", "-m", "sh", "-c", "\(commands); exec \"$@\"", "sh", Programs.weir.get()] + arguments)
 }

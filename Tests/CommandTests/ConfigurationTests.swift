@@ -31,7 +31,8 @@ extension Commands {
                     + "proxy, whenProxyDown, originFrom, mechanism, annotations, outbound, inbound, ipv6, dns",
                 isWrong: true),
             Case(
-                name: "a port out of range", workloads: [istio("shop", "netns: /n", ", outbound: {excludePorts: [70000]}")],
+                name: "a port out of range",
+                workloads: [istio("shop", "netns: /n", ", outbound: {excludePorts: [70000]}")],
                 sentence: "FILE:4: workloads[0].outbound.excludePorts[0]: \"70000\" is not a port or range of ports; "
                     + "write one like 80 or 8000-8080, up to 65535", isWrong: true),
             Case(
@@ -74,7 +75,9 @@ extension Commands {
                     + "directory; start it first, or check its name with systemctl status weir-none.service"),
             Case(
                 name: "one namespace by two paths",
-                workloads: [istio("shop", "netns: /run/netns/NETNS"), istio("cart", "netns: /run/netns/../netns/NETNS")],
+                workloads: [
+                    istio("shop", "netns: /run/netns/NETNS"), istio("cart", "netns: /run/netns/../netns/NETNS"),
+                ],
                 sentence: "workload cart: netns /run/netns/../netns/NETNS is what workload shop selects already; "
                     + "remove one of them"),
             Case(

@@ -39,7 +39,8 @@ extension Commands {
         func noTypes(_ command: [String]) throws {
             try leavingNothing {
                 let weir = try Installation()
-                let result = try runWithMounts("mount -t tmpfs none /sys/kernel/btf", command + ["--config", weir.file])
+                let result = try runWithMounts(
+                    "mount -t tmpfs none /sys/kernel/btf", command + ["--config", weir.file])
                 expect(
                     result, 2,
                     "weir: cannot read the kernel's types at /sys/kernel/btf/vmlinux: no such file or directory; the "
@@ -137,7 +138,8 @@ private final class ForeignProgram {
         try Command.run(["bpftool", "prog", "load", object, pin])
         // Another test process's programs may be there for a while.
         let attached = try Eventually.value(within: 60) {
-            try Command.output(["bpftool", "cgroup", "attach", root, "connect4", "pinned", pin]).status == 0 ? true : nil
+            try Command.output(["bpftool", "cgroup", "attach", root, "connect4", "pinned", pin]).status == 0
+                ? true : nil
         }
         isAttached = attached == true
         if !isAttached { throw TestError("the hook is in use: nothing can be attached without BPF_F_ALLOW_MULTI") }

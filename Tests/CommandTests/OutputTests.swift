@@ -100,7 +100,9 @@ extension Commands {
         }
 
         @Test func values() throws {
-            for arguments in [["run", "--proxy", "x", "--", "true"], ["run", "--dns", "x", "--", "true"], ["proxy", "--listen", "x"]] {
+            for arguments in [
+                ["run", "--proxy", "x", "--", "true"], ["run", "--dns", "x", "--", "true"], ["proxy", "--listen", "x"],
+            ] {
                 expect(
                     try Weir.run(arguments), 2,
                     "weir: \"x\" is not an address and a port; write one like 127.0.0.1:15001 or [::1]:15001")
@@ -113,8 +115,8 @@ extension Commands {
             for command in [["workloads"], ["stats"], ["flows"], ["explain", "shop", "192.0.2.1:80"]] {
                 expect(
                     try weir.run(command), 2,
-                    "weir: cannot find Weir's programs under /sys/fs/bpf/\(weir.pins): no such file or directory; start "
-                        + "the agent (weir agent) or install them (weir load)")
+                    "weir: cannot find Weir's programs under /sys/fs/bpf/\(weir.pins): no such file or directory; "
+                        + "start the agent (weir agent) or install them (weir load)")
             }
             let status = try weir.run(["status"])
             #expect(status.status == 1)

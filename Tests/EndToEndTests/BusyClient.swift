@@ -14,7 +14,10 @@ final class BusyClient: Sendable {
 
     init(_ kind: Kind, to destination: Endpoint, in place: Place) throws {
         process = try ChildProcess(
-            ["/usr/bin/python3", Workspace.fixture("busy.py"), kind.rawValue, destination.address, "\(destination.port)"],
+            [
+                "/usr/bin/python3", Workspace.fixture("busy.py"), kind.rawValue, destination.address,
+                "\(destination.port)",
+            ],
             in: place)
         try process.waitForLine("started")
     }

@@ -14,7 +14,8 @@ extension EndToEnd {
             let servers = [
                 try ChildProcess(["/usr/bin/python3", script, "serve", "15001", "15006"], in: pod.proxy),
                 try ChildProcess(
-                    ["/usr/bin/python3", script, "serve"] + Transfer.all.filter { $0.kind == .passed }.map { "\($0.port)" },
+                    ["/usr/bin/python3", script, "serve"]
+                        + Transfer.all.filter { $0.kind == .passed }.map { "\($0.port)" },
                     in: pod.outside.place),
             ]
             for server in servers { try server.waitForLine("ready") }
@@ -97,7 +98,8 @@ extension EndToEnd {
 
 /// One transfer of known size.
 struct Transfer: Sendable, CustomStringConvertible {
-    enum Kind: CaseIterable { case redirected, passed, inbound
+    enum Kind: CaseIterable {
+        case redirected, passed, inbound
 
         var reason: String {
             switch self {

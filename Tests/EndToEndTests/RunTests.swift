@@ -55,7 +55,8 @@ extension EndToEnd {
                 ], in: host.namespace.place)
             let attempt = try Attempt.adopted(result)
             let summary = try summary(result)
-            observed("weir run over \(family)", "\(attempt); \(summary.redirected) redirected, \(summary.passed) passed")
+            observed(
+                "weir run over \(family)", "\(attempt); \(summary.redirected) redirected, \(summary.passed) passed")
             #expect(attempt.facts?.name == "outside")
             #expect(attempt.facts?.local == destination)
             #expect(attempt.peer == destination)
@@ -75,7 +76,9 @@ extension EndToEnd {
             #expect(table.errors.contains("ended with status 0: 1 redirected, 0 passed"))
             #expect(table.errors.contains(destination.description))
             let none = try Weir.run(["run", "--", "true"], in: host.namespace.place)
-            #expect(none.errors == "\nweir: true ended with status 0: 0 redirected, 0 passed\nweir: it made no connection\n")
+            #expect(
+                none.errors
+                    == "\nweir: true ended with status 0: 0 redirected, 0 passed\nweir: it made no connection\n")
             outside.process.stop()
         }
 
@@ -123,7 +126,8 @@ extension EndToEnd {
             let unknown = try Weir.run(["run", "--user", "nobody-of-that-name", "--", "true"])
             #expect(unknown.status == 2)
             #expect(
-                unknown.errors == "weir: there is no user \"nobody-of-that-name\"; give a name of /etc/passwd or a number\n")
+                unknown.errors
+                    == "weir: there is no user \"nobody-of-that-name\"; give a name of /etc/passwd or a number\n")
         }
 
         /// The command starts with the signals of a shell's command: none blocked, none ignored.

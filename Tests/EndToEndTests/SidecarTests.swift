@@ -76,9 +76,10 @@ struct SidecarCase: Sendable, CustomTestStringConvertible, CustomStringConvertib
     var description: String { "\(program) over \(family) through \(proxy)" }
     var testDescription: String { description }
 
-    /// HAProxy asks for the original destination of IPv4 connections only, and takes its own address over IPv6: iptables
-    /// has no answer to that, Weir has `originFrom: getsockname`.
-    static let supported = Interception.selected == .weir ? all : all.filter { $0.proxy == .envoy || $0.family == .ipv4 }
+    /// HAProxy asks for the original destination of IPv4 connections only, and takes its own address over IPv6:
+    /// iptables has no answer to that, Weir has `originFrom: getsockname`.
+    static let supported =
+        Interception.selected == .weir ? all : all.filter { $0.proxy == .envoy || $0.family == .ipv4 }
 
     static let all = Proxy.allCases.flatMap { proxy in
         ApplicationProgram.allCases.flatMap { program in Family.allCases.map { (proxy, program, $0) } }

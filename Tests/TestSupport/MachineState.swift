@@ -12,7 +12,8 @@ public struct MachineState: Sendable {
         return MachineState(
             things: [
                 "link": objects.links, "program": objects.programs, "map": objects.maps,
-                "pin": tree("/sys/fs/bpf", files: true).filter { !BPFObjects.isForeign($0) }, "cgroup": tree(Cgroup.root ?? "/nowhere", files: false),
+                "pin": tree("/sys/fs/bpf", files: true).filter { !BPFObjects.isForeign($0) },
+                "cgroup": tree(Cgroup.root ?? "/nowhere", files: false),
                 "nft": lines(try Command.run(["nft", "list", "ruleset"])),
                 "listener": Set(lines(try Command.run(["ss", "-ltnH"])).map(Self.listener)),
             ])
@@ -63,7 +64,8 @@ private struct BPFObjects {
 
     /// Weir's own directory is nobody else's while tests run.
     static func isForeign(_ pin: String) -> Bool {
-        !["/sys/fs/bpf/\(Workspace.ownPrefix)", "/sys/fs/bpf/weir/", "/sys/fs/bpf/weir-new"].contains(where: pin.hasPrefix)
+        !["/sys/fs/bpf/\(Workspace.ownPrefix)", "/sys/fs/bpf/weir/", "/sys/fs/bpf/weir-new"]
+            .contains(where: pin.hasPrefix)
     }
 
     init() throws {

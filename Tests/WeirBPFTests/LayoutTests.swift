@@ -1,4 +1,5 @@
 import CWeirABI
+import CWeirBPF
 import Foundation
 import Testing
 

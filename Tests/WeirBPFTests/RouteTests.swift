@@ -9,7 +9,8 @@ import WeirCore
 @Suite(.serialized, .enabled(if: geteuid() == 0, "namespaces are root's to make"))
 struct RouteTests {
     private static let links = [
-        "link add eth0 type dummy", "link add eth1 type dummy", "link set lo up", "link set eth0 up", "link set eth1 up",
+        "link add eth0 type veth peer name peer0", "link add eth1 type veth peer name peer1", "link set lo up",
+        "link set eth0 up", "link set peer0 up", "link set eth1 up", "link set peer1 up",
         "addr add 10.1.0.2/16 dev eth0", "addr add 10.1.0.3/16 dev eth0", "addr add 10.2.0.2/24 dev eth1",
         "addr add 192.0.2.7/32 dev lo", "route add default via 10.1.0.1",
         "route add 198.51.100.0/24 via 10.2.0.1", "route add 198.51.100.128/25 via 10.1.0.1 src 10.1.0.3",
@@ -43,9 +44,11 @@ struct RouteTests {
         let sources = try namespace.enter { () throws(BPFError) in Self.destinations.map(Self.source) }
         for (text, source) in zip(Self.destinations, sources) {
             let destination = try Address(parsing: text)
-            let match = try #require(routes.filter { $0.key.contains(destination) }.max { $0.key.length < $1.key.length })
-            print("observed: \(text) by \(match.key): \(match.value.source.map { "\($0)" } ?? "-"), "
-                + "connect() from \(source.map { "\($0)" } ?? "-")")
+            let match = try #require(
+                routes.filter { $0.key.contains(destination) }.max { $0.key.length < $1.key.length })
+            print(
+                "observed: \(text) by \(match.key): \(match.value.source.map { "\($0)" } ?? "-"), "
+                    + "connect() from \(source.map { "\($0)" } ?? "-")")
             #expect(match.value.source == source, "\(text), by \(match.key)")
         }
     }
@@ -58,12 +61,13 @@ struct RouteTests {
         let namespace = try NetworkNamespace(path: "/run/netns/\(name)")
         let routes = try namespace.enter { () throws(BPFError) in try RouteReader().read() }
         let own = [
-            "10.1.0.2", "10.1.0.3", "10.2.0.2", "192.0.2.7", "127.0.0.1", "127.9.9.9", "::1", "2001:db8:1::2", "fd00:1::2",
-            "2001:db8:3::9",
+            "10.1.0.2", "10.1.0.3", "10.2.0.2", "192.0.2.7", "127.0.0.1", "127.9.9.9", "::1", "2001:db8:1::2",
+            "fd00:1::2", "2001:db8:3::9",
         ]
         for text in Self.destinations + own {
             let destination = try Address(parsing: text)
-            let match = try #require(routes.filter { $0.key.contains(destination) }.max { $0.key.length < $1.key.length })
+            let match = try #require(
+                routes.filter { $0.key.contains(destination) }.max { $0.key.length < $1.key.length })
             let isOwn = own.contains(text) || ["127.1.2.3", "2001:db8:2::2"].contains(text)
             #expect(match.value.isLocal == isOwn, "\(text), by \(match.key)")
         }

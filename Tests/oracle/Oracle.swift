@@ -16,7 +16,9 @@ import WeirCore
         do {
             switch CommandLine.arguments.dropFirst().first {
             case "attach": try await attach()
-            case "detach": Interceptor.uninstall(pins)
+            case "detach":
+                Interceptor.uninstall(pins)
+                _ = try NFTMechanism.removeAll()
             default: throw InvalidValue("usage: weir-oracle attach ebpf|nftables, or weir-oracle detach")
             }
         } catch {
@@ -32,6 +34,7 @@ import WeirCore
         else { throw InvalidValue("this is for the oracle's --hook") }
         let specification = try JSONDecoder().decode(PolicySpecification.self, from: Data(text.utf8))
         var configuration = Configuration()
+        configuration.mechanism = Mechanism(rawValue: CommandLine.arguments.last ?? "") ?? .auto
         configuration.workloads = [Workload(name: name, selector: .netns(path), policy: specification)]
         let logger = Logger(label: "weir", factory: { _ in SwiftLogNoOpLogHandler() })
         let node = try Node(try Interceptor.install(pins), logger: logger)

@@ -42,7 +42,8 @@ final class FallbackProxy: Sendable {
 
     private static func relay(_ options: Options, _ port: UInt16) throws -> RelayProxy {
         var configuration = RelayProxyConfiguration(listen: [
-            try SocketAddress(ipAddress: "127.0.0.1", port: Int(port)), try SocketAddress(ipAddress: "::1", port: Int(port)),
+            try SocketAddress(ipAddress: "127.0.0.1", port: Int(port)),
+            try SocketAddress(ipAddress: "::1", port: Int(port)),
         ])
         configuration.connectTimeout = options.limits.connectTimeout
         configuration.idleTimeout = options.limits.idleTimeout

@@ -46,7 +46,12 @@ public actor Node {
         var problems: [String] = []
         for workload in new.workloads {
             do {
-                resolved.append(try ResolvedWorkload(workload))
+                let one = try ResolvedWorkload(workload)
+                if mechanism(of: one, new) == .nftables && !one.isPod {
+                    throw InvalidValue(
+                        "\(workload.selector) shares the host's network namespace; use mechanism: ebpf for it")
+                }
+                resolved.append(one)
             } catch {
                 problems.append("workload \(workload.name): \(error)")
             }
@@ -78,6 +83,7 @@ public actor Node {
         if let present = workloads[workload.name], present.resolved.key != resolved.key {
             await remove(present, workload.name)
         }
+        guard mechanism(of: resolved, configuration) == .ebpf else { return try await putNFT(resolved) }
         let fallback = try await fallbackProxy(for: resolved)
         try keepRoutes(of: resolved, watching: watching)
         let slot = try table.policies.place(resolved.policy)
@@ -93,18 +99,50 @@ public actor Node {
             try table.registerProxy(cgroup: cgroup, of: id, policy: slot, name: workload.name)
         }
         if resolved.isPod { try steer(resolved, fallback) }
-        workloads[workload.name] = NodeWorkload(resolved, id: id, fallback: fallback)
-        logger.info("workload registered", metadata: ["workload": "\(workload.name)", "selector": "\(workload.selector)"])
+        if resolved.isPod { try complement(resolved) }
+        workloads[workload.name] = NodeWorkload(resolved, id: id, mechanism: .ebpf, fallback: fallback)
+        announce(resolved)
     }
 
-    /// Istio's.
-    private static let transparentMark: UInt32 = 1337
+    /// What this workload is intercepted with. Programs that could be installed can also carry it, so auto is ebpf.
+    private func mechanism(of resolved: ResolvedWorkload, _ configuration: Configuration) -> Mechanism {
+        let wanted = resolved.workload.mechanism ?? configuration.mechanism
+        return wanted == .nftables ? .nftables : .ebpf
+    }
+
+    /// The rules are in force before the kernel forgets the workload, so that no connection is decided by neither.
+    private func putNFT(_ resolved: ResolvedWorkload) async throws {
+        let name = resolved.workload.name
+        try NFTMechanism.apply(resolved, fallbackPort: nil)
+        try table.remove(resolved.key)
+        await workloads[name]?.fallback?.stop()
+        workloads[name] = NodeWorkload(resolved, id: 0, mechanism: .nftables, fallback: nil)
+        announce(resolved)
+    }
+
+    /// What eBPF needs of the namespace beside itself; and what nftables had there goes.
+    private func complement(_ resolved: ResolvedWorkload) throws {
+        if !resolved.policy.interfaces.isEmpty || resolved.workload.policy.dropInvalid {
+            try NFTMechanism.applyForwarded(resolved)
+        } else {
+            try NFTMechanism.drain(resolved.namespacePath)
+        }
+        if resolved.policy.interceptionMode == .tproxy, !resolved.policy.inboundPorts.ranges.isEmpty {
+            try NFTMechanism.installRouting(resolved)
+        }
+    }
+
+    private func announce(_ resolved: ResolvedWorkload) {
+        logger.info(
+            "workload registered",
+            metadata: [
+                "workload": "\(resolved.workload.name)", "selector": "\(resolved.workload.selector)",
+                "mechanism": "\(mechanism(of: resolved, configuration).rawValue)",
+            ])
+    }
 
     private func steer(_ resolved: ResolvedWorkload, _ fallback: FallbackProxy?) throws(BPFError) {
         let namespace = try NetworkNamespace(path: resolved.namespacePath)
-        if resolved.policy.interceptionMode == .tproxy, !resolved.policy.inboundPorts.ranges.isEmpty {
-            try TransparentRouting.install(mark: Self.transparentMark, in: namespace)
-        }
         var ports = [resolved.policy.inboundPort]
         // What comes in by a virtual interface goes to the outbound port.
         if !resolved.policy.interfaces.isEmpty { ports.append(resolved.policy.outboundPort) }
@@ -138,6 +176,7 @@ public actor Node {
     private func remove(_ gone: NodeWorkload, _ name: String) async {
         do {
             try table.remove(gone.resolved.key)
+            if gone.resolved.isPod { try NFTMechanism.remove(from: gone.resolved.namespacePath) }
             if let cgroup = gone.resolved.proxyCgroup { try table.remove(.cgroup(cgroup)) }
         } catch {
             logger.error("workload not removed", metadata: ["workload": "\(name)", "error": "\(error)"])
@@ -218,7 +257,7 @@ public actor Node {
         workloads.values.map { present in
             AgentStatus.WorkloadStatus(
                 id: present.id, name: present.resolved.workload.name, selector: "\(present.resolved.workload.selector)",
-                mesh: present.resolved.workload.mesh ?? "custom", problem: present.problem,
+                mesh: present.resolved.workload.mesh ?? "custom", mechanism: present.mechanism.rawValue, problem: present.problem,
                 fallbackConnections: present.fallback?.counters.accepted)
         }.sorted { $0.name < $1.name }
     }

@@ -7,13 +7,15 @@ import WeirCore
 final class NodeWorkload {
     var resolved: ResolvedWorkload
     let id: UInt32
+    let mechanism: Mechanism
     var fallback: FallbackProxy?
     /// Keeps an unpinned attachment alive; a pinned one needs nobody.
     var problem: String?
 
-    init(_ resolved: ResolvedWorkload, id: UInt32, fallback: FallbackProxy?) {
+    init(_ resolved: ResolvedWorkload, id: UInt32, mechanism: Mechanism, fallback: FallbackProxy?) {
         self.resolved = resolved
         self.id = id
+        self.mechanism = mechanism
         self.fallback = fallback
     }
 

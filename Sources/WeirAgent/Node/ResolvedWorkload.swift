@@ -34,7 +34,8 @@ struct ResolvedWorkload {
         switch workload.selector {
         case .netns(let path):
             guard namespace.inode != NetworkNamespace.inode(of: "/proc/self/ns/net") else {
-                throw InvalidValue("\(path) is the host's own network namespace; select a host workload by cgroup or unit")
+                throw InvalidValue(
+                    "\(path) is the host's own network namespace; select a host workload by cgroup or unit")
             }
             key = .netns(namespace.cookie)
         case .cgroup(let path): key = .cgroup(try Host.cgroupID(of: path))

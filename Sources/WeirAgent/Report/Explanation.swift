@@ -59,7 +59,8 @@ public struct Explanation: Encodable, Sendable {
         attempt.destination_port = question.destination.port.bigEndian
         question.destination.address.store(in: &attempt.destination)
         question.source?.store(in: &attempt.source)
-        return Explanation(question, try interceptor.explain(attempt), try interceptor.maps.sources(of: workload.policy))
+        return Explanation(
+            question, try interceptor.explain(attempt), try interceptor.maps.sources(of: workload.policy))
     }
 
     private init(_ question: Question, _ answer: weir_attempt, _ sources: [String]) {
@@ -80,7 +81,8 @@ public struct Explanation: Encodable, Sendable {
     ) throws {
         let owners = try maps.owners.walk(weir_owner.self).filter { $0.policy == policy }
         for owner in owners {
-            guard let facts: UInt32 = try maps.owners.value(of: owner), Facts(rawValue: facts).isDisjoint(with: .proxy) == false
+            guard let facts: UInt32 = try maps.owners.value(of: owner),
+                Facts(rawValue: facts).isDisjoint(with: .proxy) == false
             else { continue }
             if owner.kind == WEIR_OWNER_UID.rawValue && question.uid == nil { attempt.uid = owner.id }
             if owner.kind == WEIR_OWNER_GID.rawValue && question.gid == nil { attempt.gid = owner.id }

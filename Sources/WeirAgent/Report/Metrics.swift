@@ -6,7 +6,8 @@ enum Metrics {
     static let contentType = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
     static func text(_ maps: Maps) throws -> String {
-        let names = Dictionary(try WorkloadTable.read(maps).map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
+        let names = Dictionary(
+            try WorkloadTable.read(maps).map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
         let rows = try maps.readCounters()
         var out = ""
         let own = rows.filter { $0.workload != 0 }
@@ -32,7 +33,9 @@ enum Metrics {
         return out + "# EOF\n"
     }
 
-    private static func family(_ out: inout String, _ name: String, _ type: String, _ help: String, unit: String? = nil) {
+    private static func family(
+        _ out: inout String, _ name: String, _ type: String, _ help: String, unit: String? = nil
+    ) {
         out += "# TYPE \(name) \(type)\n"
         if let unit { out += "# UNIT \(name) \(unit)\n" }
         out += "# HELP \(name) \(help)\n"
@@ -40,8 +43,8 @@ enum Metrics {
 
     private static func labels(_ row: CounterRow, _ names: [UInt32: String]) -> String {
         let name = escape(names[row.workload] ?? "\(row.workload)")
-        return
-            "workload=\"\(name)\",direction=\"\(row.direction.word)\",verdict=\"\(row.verdict.word)\",reason=\"\(row.reason.word)\",protocol=\"\(row.transport)\",mechanism=\"ebpf\""
+        return "workload=\"\(name)\",direction=\"\(row.direction.word)\",verdict=\"\(row.verdict.word)\","
+            + "reason=\"\(row.reason.word)\",protocol=\"\(row.transport)\",mechanism=\"ebpf\""
     }
 
     private static func escape(_ text: String) -> String {

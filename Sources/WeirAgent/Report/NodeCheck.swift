@@ -94,7 +94,8 @@ public struct NodeCheck: Encodable, Sendable {
         [
             attempt("the kernel has BTF") {
                 guard access("/sys/kernel/btf/vmlinux", R_OK) == 0 else {
-                    throw InvalidValue("there is no /sys/kernel/btf/vmlinux; boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
+                    throw InvalidValue(
+                        "there is no /sys/kernel/btf/vmlinux; boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
                 }
             },
             attempt("the verifier accepts every program") { try Interceptor.verify() },
@@ -104,7 +105,9 @@ public struct NodeCheck: Encodable, Sendable {
     private static func privileges() -> [Check] {
         [
             attempt("running as root") {
-                if geteuid() != 0 { throw InvalidValue("this is uid \(geteuid()); run sudo weir check for the whole picture") }
+                if geteuid() != 0 {
+                    throw InvalidValue("this is uid \(geteuid()); run sudo weir check for the whole picture")
+                }
             }
         ]
     }
@@ -112,10 +115,10 @@ public struct NodeCheck: Encodable, Sendable {
     private static func mounts() -> [Check] {
         var checks = [attempt("cgroup v2 is mounted") { _ = try Host.cgroupRoot() }]
         let path = "/sys/fs/bpf"
+        let title = "the BPF file system is mounted at \(path)"
         checks.append(
             Host.isBPFFileSystem(path)
-                ? pass("the BPF file system is mounted at \(path)")
-                : warn("the BPF file system is mounted at \(path)", "it is not", hint: "weir load and weir agent mount it"))
+                ? pass(title) : warn(title, "it is not", hint: "weir load and weir agent mount it"))
         return checks
     }
 
@@ -125,7 +128,9 @@ public struct NodeCheck: Encodable, Sendable {
             let found = try ForeignProgram.atCgroupRoot()
             if found.isEmpty { return [pass(title)] }
             return found.map {
-                warn(title, "\($0.name) (id \($0.id)) is attached at \($0.hook)", hint: "both run; `bpftool prog show id \($0.id)` says whose it is")
+                warn(
+                    title, "\($0.name) (id \($0.id)) is attached at \($0.hook)",
+                    hint: "both run; `bpftool prog show id \($0.id)` says whose it is")
             }
         } catch {
             return [fail(title, "\(error)")]
@@ -135,14 +140,19 @@ public struct NodeCheck: Encodable, Sendable {
     private static func installation(_ pins: PinDirectory) -> [Check] {
         if geteuid() != 0 { return [cannotSee("the programs are installed")] }
         guard pins.exists else {
-            return [warn("the programs are installed", "nothing is pinned under \(pins.path)", hint: "start weir agent, or run weir load")]
+            return [
+                warn(
+                    "the programs are installed", "nothing is pinned under \(pins.path)",
+                    hint: "start weir agent, or run weir load")
+            ]
         }
         return [
             attempt("the maps under \(pins.path) are of this version") { _ = try Interceptor.open(pins) },
             attempt("every program is attached") {
                 let missing = Set(Interceptor.programNames).subtracting(pins.attached)
                 if !missing.isEmpty {
-                    throw InvalidValue("\(missing.sorted().joined(separator: ", ")) is not; run weir unload and start again")
+                    throw InvalidValue(
+                        "\(missing.sorted().joined(separator: ", ")) is not; run weir unload and start again")
                 }
             },
         ]
@@ -151,7 +161,11 @@ public struct NodeCheck: Encodable, Sendable {
     private static func agent(_ client: AdminClient) -> [Check] {
         if geteuid() != 0 { return [cannotSee("the agent answers on \(client.path)")] }
         guard let status = client.status() else {
-            return [warn("the agent answers on \(client.path)", "none does", hint: "interception goes on without it; changes are not followed")]
+            return [
+                warn(
+                    "the agent answers on \(client.path)", "none does",
+                    hint: "interception goes on without it; changes are not followed")
+            ]
         }
         guard let problem = status.configurationProblem else { return [pass("the agent answers on \(client.path)")] }
         return [fail("the configuration on disk is in force", problem)]

@@ -28,7 +28,10 @@ public struct StatsReport: Encodable, Sendable {
     /// What was added since an earlier reading; rows that did not change are left out.
     public func since(_ earlier: StatsReport) -> StatsReport {
         func key(_ row: Row) -> [String] {
-            [row.workload, row.counter.direction.word, row.counter.verdict.word, row.counter.reason.word, row.counter.transport]
+            [
+                row.workload, row.counter.direction.word, row.counter.verdict.word, row.counter.reason.word,
+                row.counter.transport,
+            ]
         }
         let before = Dictionary(earlier.rows.map { (key($0), $0.counter) }, uniquingKeysWith: { first, _ in first })
         return StatsReport(

@@ -1,6 +1,7 @@
 import CWeirABI
 import Glibc
 public import WeirBPF
+import WeirCore
 
 /// A workload as `weir workloads` shows it: what the kernel has, and what the agent adds.
 public struct WorkloadReport: Codable, Sendable {
@@ -29,7 +30,14 @@ public struct WorkloadReport: Codable, Sendable {
     /// - Parameter agent: nil when none runs.
     public static func read(_ maps: Maps, _ agent: AgentStatus?) throws(BPFError) -> [WorkloadReport] {
         let known = Dictionary((agent?.workloads ?? []).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        return try WorkloadTable.read(maps).filter { !$0.isProxy }.map { one in
+        // Those of nftables are in no map: only the agent knows them.
+        let others = (agent?.workloads ?? []).filter { $0.mechanism == Mechanism.nftables.rawValue }.map { one in
+            WorkloadReport(
+                id: one.id, name: one.name, identity: "-", mesh: one.mesh, selector: one.selector,
+                mechanism: one.mechanism, policy: 0, whenProxyDown: "refuse", since: agent?.startedAt ?? 0,
+                problem: one.problem)
+        }
+        let own = try WorkloadTable.read(maps).filter { !$0.isProxy }.map { one in
             let identity =
                 switch one.key {
                 case .netns(let cookie): "netns:\(cookie)"
@@ -40,11 +48,13 @@ public struct WorkloadReport: Codable, Sendable {
                 id: one.id, name: one.name, identity: identity, mesh: more?.mesh, selector: more?.selector,
                 mechanism: "ebpf", policy: one.policy, whenProxyDown: one.whenProxyDown,
                 since: Double(one.value.since_ns) / 1e9, problem: more?.problem)
-        }.sorted { $0.name < $1.name }
+        }
+        return (own + others).sorted { $0.name < $1.name }
     }
 
     public static func table(_ workloads: [WorkloadReport]) -> Table {
-        var table = Table(["workload", "mesh", "selector", "identity", "mechanism", "policy", "proxy down", "since"], numeric: [5])
+        var table = Table(
+            ["workload", "mesh", "selector", "identity", "mechanism", "policy", "proxy down", "since"], numeric: [5])
         for one in workloads {
             table.add([
                 one.name, one.mesh ?? "-", one.selector ?? "-", one.identity, one.mechanism, "\(one.policy)",
@@ -90,7 +100,8 @@ public struct NodeStatus: Encodable, Sendable {
                 lines.append("           the configuration on disk is not in force: \(problem)")
             }
         } else {
-            lines.append("agent      not running: interception goes on, changes of workloads and routes are not followed")
+            lines.append(
+                "agent      not running: interception goes on, changes of workloads and routes are not followed")
         }
         lines.append("workloads  \(workloads.count)")
         if !workloads.isEmpty { lines += ["", WorkloadReport.table(workloads).text] }

@@ -43,7 +43,11 @@ public struct RunSummary: Sendable {
 
     /// The summary for people.
     public var text: String {
-        var lines = ["", "weir: \(command) ended with status \(exitCode): \(total { $0.verdict != .direct }) redirected, \(total { $0.verdict == .direct }) passed"]
+        let redirected = total { $0.verdict != .direct }
+        let passed = total { $0.verdict == .direct }
+        var lines = [
+            "", "weir: \(command) ended with status \(exitCode): \(redirected) redirected, \(passed) passed",
+        ]
         if endedProcesses > 0 { lines.append("weir: ended \(endedProcesses) of its processes that were still running") }
         if own.isEmpty { return (lines + ["weir: it made no connection"]).joined(separator: "\n") }
         lines += ["", reasons.text]
@@ -54,7 +58,8 @@ public struct RunSummary: Sendable {
     }
 
     private var reasons: Table {
-        var table = Table(["verdict", "reason", "proto", "connections", "failed", "sent", "received"], numeric: [3, 4, 5, 6])
+        var table = Table(
+            ["verdict", "reason", "proto", "connections", "failed", "sent", "received"], numeric: [3, 4, 5, 6])
         for row in own {
             table.add([
                 row.verdict.word, row.reason.word, row.transport, "\(row.connections)", "\(row.failed)",
@@ -78,10 +83,12 @@ public struct RunSummary: Sendable {
             sums[key, default: Sum()].sent += flow.sentBytes
             sums[key, default: Sum()].received += flow.receivedBytes
         }
-        var table = Table(["destination", "went to", "reason", "connections", "failed", "sent", "received"], numeric: [3, 4, 5, 6])
+        var table = Table(
+            ["destination", "went to", "reason", "connections", "failed", "sent", "received"], numeric: [3, 4, 5, 6])
         let rows = sums.sorted { ($1.value.connections, $0.key[0]) < ($0.value.connections, $1.key[0]) }
         for (key, sum) in rows.prefix(20) {
-            table.add(key + ["\(sum.connections)", "\(sum.failed)", Quantity.bytes(sum.sent), Quantity.bytes(sum.received)])
+            table.add(
+                key + ["\(sum.connections)", "\(sum.failed)", Quantity.bytes(sum.sent), Quantity.bytes(sum.received)])
         }
         if rows.count > 20 { table.add(["… and \(rows.count - 20) more", "", "", "", "", "", ""]) }
         return table

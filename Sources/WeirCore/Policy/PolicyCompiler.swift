@@ -27,7 +27,8 @@ public enum PolicyCompiler {
             dnsAddress4: verdicts.contains(.dns) ? specification.dnsAddress4 : nil,
             dnsAddress6: verdicts.contains(.dns) ? specification.dnsAddress6 : nil,
             proxyCgroup: all.contains(.proxyCgroup), interceptionMode: specification.interceptionMode,
-            originFromSocketName: specification.originFromSocketName, mark: all.contains(.mark) ? specification.mark : 0,
+            originFromSocketName: specification.originFromSocketName,
+            mark: all.contains(.mark) ? specification.mark : 0,
             sources: sources.names)
     }
 

@@ -26,6 +26,7 @@ extension PolicySpecification: Decodable {
         if let word = try map.decodeIfPresent(String.self, forKey: .inboundMode) {
             interceptionMode = InterceptionMode(rawValue: word) ?? .redirect
         }
+        dropInvalid = try map.decodeIfPresent(Bool.self, forKey: .dropInvalid) ?? false
         if let ports = try map.decodeIfPresent(AllOrList<OraclePort>.self, forKey: .inboundIncludePorts) {
             let selection = ports.selection { $0.range }
             // To Kuma an empty list is no list, to Istio it is nothing.
@@ -87,6 +88,7 @@ extension PolicySpecification: Decodable {
         case proxyUIDs = "proxy_uids"
         case proxyGIDs = "proxy_gids"
         case inboundMode = "inbound_mode"
+        case dropInvalid = "drop_invalid"
         case inboundEnabled = "inbound_enabled"
         case outboundEnabled = "outbound_enabled"
         case inboundIncludePorts = "inbound_include_ports"

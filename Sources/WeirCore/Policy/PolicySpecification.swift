@@ -32,6 +32,9 @@ public struct PolicySpecification: Hashable, Sendable {
     /// Whether IPv6 is to be captured.
     public var ipv6 = true
     public var interceptionMode = InterceptionMode.redirect
+    /// Whether packets that connection tracking finds invalid are dropped, so that they cannot reset a connection that
+    /// NAT rewrites. Sockets that eBPF redirects are not rewritten and need no such thing.
+    public var dropInvalid = false
     public var outboundEnabled = true
     public var inboundEnabled = true
 
