@@ -67,7 +67,7 @@ struct UnloadCommand: AsyncParsableCommand {
             }
             let isThere = pins.exists || !pins.leftovers().isEmpty
             let count = Interceptor.uninstall(pins)
-            let namespaces = try NFTMechanism.removeAll()
+            let namespaces = try NFTMechanism(pins).removeAll()
             let runs = RunLeftovers.remove()
             unlink(client.path)  // a killed agent's
             print(isThere || runs > 0 || namespaces > 0 ? "unloaded: \(count) programs detached" : "nothing was loaded")

@@ -18,7 +18,7 @@ import WeirCore
             case "attach": try await attach()
             case "detach":
                 Interceptor.uninstall(pins)
-                _ = try NFTMechanism.removeAll()
+                _ = try NFTMechanism(pins).removeAll()
             default: throw InvalidValue("usage: weir-oracle attach ebpf|nftables, or weir-oracle detach")
             }
         } catch {

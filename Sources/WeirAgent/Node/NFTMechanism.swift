@@ -1,5 +1,5 @@
 import Glibc
-import WeirBPF
+public import WeirBPF
 import WeirCore
 import WeirNFT
 
@@ -7,11 +7,16 @@ import WeirNFT
 ///
 /// Each such namespace is written down under /run/weir, because nothing else says so: `weir unload` goes there also
 /// when the agent was killed.
-public enum NFTMechanism {
-    private static let folder = "/run/weir/namespaces"
+public struct NFTMechanism: Sendable {
+    private let folder: String
+
+    /// - Parameter pins: the installation that this is of; each writes down its own namespaces.
+    public init(_ pins: PinDirectory) {
+        folder = "/run/weir/namespaces-\(pins.path.split(separator: "/").last ?? "weir")"
+    }
 
     /// Puts a workload's policy in force, in place of an earlier one of Weir's.
-    static func apply(_ resolved: ResolvedWorkload, fallbackPort: UInt16?) throws {
+    func apply(_ resolved: ResolvedWorkload, fallbackPort: UInt16?) throws {
         var options = Ruleset.Options()
         options.interceptionMode = resolved.policy.interceptionMode
         options.dropInvalid = resolved.workload.policy.dropInvalid
@@ -21,7 +26,7 @@ public enum NFTMechanism {
     }
 
     /// What eBPF's hooks do not see of a workload with virtual interfaces: forwarded packets meet no socket.
-    static func applyForwarded(_ resolved: ResolvedWorkload) throws {
+    func applyForwarded(_ resolved: ResolvedWorkload) throws {
         var options = Ruleset.Options()
         options.forwardedOnly = true
         options.dropInvalid = resolved.workload.policy.dropInvalid
@@ -31,44 +36,44 @@ public enum NFTMechanism {
     }
 
     /// TPROXY mode's routing for the eBPF mechanism.
-    static func installRouting(_ resolved: ResolvedWorkload) throws(BPFError) {
+    func installRouting(_ resolved: ResolvedWorkload) throws(BPFError) {
         try note(resolved.namespacePath)
         try TransparentRouting.install(
-            mark: transparentMark, in: try NetworkNamespace(path: resolved.namespacePath))
+            mark: Self.transparentMark, in: try NetworkNamespace(path: resolved.namespacePath))
     }
 
     /// Istio's.
     private static let transparentMark: UInt32 = 1337
 
     /// Another mechanism takes over: new connections are not decided here, redirected ones go on.
-    static func drain(_ path: String) throws {
+    func drain(_ path: String) throws {
         guard isNoted(path) else { return }
         try inside(path) { try $0.load(try Ruleset.draining()) }
     }
 
     /// Removes everything from a namespace; one that is gone has taken it along.
-    static func remove(from path: String) throws {
+    func remove(from path: String) throws {
         guard isNoted(path) else { return }
         if NetworkNamespace.inode(of: path) != nil {
-            try TransparentRouting.remove(mark: transparentMark, in: try NetworkNamespace(path: path))
+            try TransparentRouting.remove(mark: Self.transparentMark, in: try NetworkNamespace(path: path))
             if (try? NFT()) != nil { try inside(path) { try $0.remove() } }
         }
         forget(path)
     }
 
     /// Whether something of Weir's was put there.
-    static func isNoted(_ path: String) -> Bool { access(file(path), F_OK) == 0 }
+    func isNoted(_ path: String) -> Bool { access(file(path), F_OK) == 0 }
 
     /// Cleans every namespace that was written down.
     /// - Returns: how many.
-    public static func removeAll() throws -> Int {
+    public func removeAll() throws -> Int {
         let paths = noted()
         for path in paths { try remove(from: path) }
         rmdir(folder)
         return paths.count
     }
 
-    private static func inside(_ path: String, _ body: (NFT) throws -> Void) throws {
+    private func inside(_ path: String, _ body: (NFT) throws -> Void) throws {
         let namespace = try NetworkNamespace(path: path)
         var failure: (any Error)?
         try namespace.enter { () throws(BPFError) in
@@ -78,11 +83,11 @@ public enum NFTMechanism {
     }
 
     /// A path as a file name: / becomes the one character that YAML paths of namespaces do not have.
-    private static func file(_ path: String) -> String {
+    private func file(_ path: String) -> String {
         "\(folder)/\(path.split(separator: "/").joined(separator: "\u{1f}"))"
     }
 
-    private static func note(_ path: String) throws(BPFError) {
+    private func note(_ path: String) throws(BPFError) {
         mkdir("/run/weir", 0o755)
         mkdir(folder, 0o700)
         guard let file = fopen(file(path), "we") else {
@@ -91,9 +96,9 @@ public enum NFTMechanism {
         fclose(file)
     }
 
-    private static func forget(_ path: String) { unlink(file(path)) }
+    private func forget(_ path: String) { unlink(file(path)) }
 
-    private static func noted() -> [String] {
+    private func noted() -> [String] {
         guard let directory = opendir(folder) else { return [] }
         defer { closedir(directory) }
         var found: [String] = []

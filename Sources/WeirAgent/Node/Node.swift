@@ -13,6 +13,7 @@ public actor Node {
     let interceptor: Interceptor
     let logger: Logger
     private let table: WorkloadTable
+    private let namespaces: NFTMechanism
     private let accessLog: AccessLog?
     private var workloads: [String: NodeWorkload] = [:]
     private var routes: [UInt64: RouteKeeper] = [:]
@@ -36,6 +37,7 @@ public actor Node {
         self.logger = logger
         self.accessLog = accessLog
         table = try WorkloadTable(interceptor)
+        namespaces = NFTMechanism(interceptor.pins ?? PinDirectory())
     }
 
     /// Makes the node what the configuration says. What can be found wrong is found before anything is changed.
@@ -113,7 +115,7 @@ public actor Node {
     /// The rules are in force before the kernel forgets the workload, so that no connection is decided by neither.
     private func putNFT(_ resolved: ResolvedWorkload) async throws {
         let name = resolved.workload.name
-        try NFTMechanism.apply(resolved, fallbackPort: nil)
+        try namespaces.apply(resolved, fallbackPort: nil)
         try table.remove(resolved.key)
         await workloads[name]?.fallback?.stop()
         workloads[name] = NodeWorkload(resolved, id: 0, mechanism: .nftables, fallback: nil)
@@ -123,12 +125,12 @@ public actor Node {
     /// What eBPF needs of the namespace beside itself; and what nftables had there goes.
     private func complement(_ resolved: ResolvedWorkload) throws {
         if !resolved.policy.interfaces.isEmpty || resolved.workload.policy.dropInvalid {
-            try NFTMechanism.applyForwarded(resolved)
+            try namespaces.applyForwarded(resolved)
         } else {
-            try NFTMechanism.drain(resolved.namespacePath)
+            try namespaces.drain(resolved.namespacePath)
         }
         if resolved.policy.interceptionMode == .tproxy, !resolved.policy.inboundPorts.ranges.isEmpty {
-            try NFTMechanism.installRouting(resolved)
+            try namespaces.installRouting(resolved)
         }
     }
 
@@ -176,7 +178,7 @@ public actor Node {
     private func remove(_ gone: NodeWorkload, _ name: String) async {
         do {
             try table.remove(gone.resolved.key)
-            if gone.resolved.isPod { try NFTMechanism.remove(from: gone.resolved.namespacePath) }
+            if gone.resolved.isPod { try namespaces.remove(from: gone.resolved.namespacePath) }
             if let cgroup = gone.resolved.proxyCgroup { try table.remove(.cgroup(cgroup)) }
         } catch {
             logger.error("workload not removed", metadata: ["workload": "\(name)", "error": "\(error)"])
