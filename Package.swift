@@ -76,11 +76,16 @@ let package = Package(
         .executableTarget(
             name: "weir-oracle",
             dependencies: ["WeirAgent", "WeirBPF", "WeirCore", .product(name: "Logging", package: "swift-log")],
-            path: "Tests/oracle", swiftSettings: swift),
+            path: "Tests/oracle", exclude: ["DIFFERENCES.md"], swiftSettings: swift),
         .executableTarget(name: "weir-exercise", path: "Tests/exercise", cSettings: c),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(
             name: "EndToEndTests", dependencies: ["TestSupport", "weir", "weir-exercise"], swiftSettings: swift),
+        .testTarget(
+            name: "WeirNFTTests", dependencies: ["WeirNFT", "WeirCore"], exclude: ["Golden"], swiftSettings: swift),
+        .testTarget(
+            name: "WeirBPFTests", dependencies: ["WeirBPF", "WeirCore", "CWeirABI"], swiftSettings: swift),
+        .testTarget(name: "CommandTests", dependencies: ["TestSupport", "weir"], swiftSettings: swift),
         .plugin(name: "EmbedBPF", capability: .buildTool()),
     ],
     swiftLanguageModes: [.v6]

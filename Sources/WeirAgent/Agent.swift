@@ -102,7 +102,8 @@ public actor Agent {
 
     /// A thread of its own reads the ring: it waits in the kernel, not on the pool.
     private nonisolated func readFlows() async throws {
-        let (records, sink) = AsyncThrowingStream<[FlowRecord], any Error>.makeStream(bufferingPolicy: .bufferingNewest(64))
+        let (records, sink) = AsyncThrowingStream<[FlowRecord], any Error>.makeStream(
+            bufferingPolicy: .bufferingNewest(64))
         let maps = node.interceptor.maps
         let stopped = Flag()
         Thread.start {

@@ -102,7 +102,7 @@ struct RulesetWriter {
             "iif \"lo\" accept",
         ] + (options.forwardedOnly ? ["fib daddr type local accept"] : []) + [
             // A connection older than this table, which tracking has just picked up, belongs to its socket.
-            "\(Self.notFirst) socket wildcard 0 accept",
+            "\(Self.notFirst) socket wildcard 0 accept"
         ] + (try decisions(.inbound, .tcp))
     }
 

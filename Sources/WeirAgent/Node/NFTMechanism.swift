@@ -91,7 +91,8 @@ public struct NFTMechanism: Sendable {
         mkdir("/run/weir", 0o755)
         mkdir(folder, 0o700)
         guard let file = fopen(file(path), "we") else {
-            throw BPFError(code: errno, operation: "write", subject: "\(folder), where namespaces with nftables rules stand")
+            throw BPFError(
+                code: errno, operation: "write", subject: "\(folder), where namespaces with nftables rules stand")
         }
         fclose(file)
     }

@@ -53,6 +53,10 @@ public actor Node {
                     throw InvalidValue(
                         "\(workload.selector) shares the host's network namespace; use mechanism: ebpf for it")
                 }
+                if mechanism(of: one, new) == .nftables && workload.whenProxyDown != .refuse {
+                    throw InvalidValue(
+                        "nftables cannot see whether the proxy listens; use whenProxyDown: refuse, or mechanism: ebpf")
+                }
                 resolved.append(one)
             } catch {
                 problems.append("workload \(workload.name): \(error)")
@@ -151,7 +155,8 @@ public actor Node {
         for port in ports.compactMap(\.self) {
             let found = try ListenerAdoption.adopt(port: port, in: namespace, interceptor.maps)
             if found > 0 {
-                logger.info("listeners adopted", metadata: ["workload": "\(resolved.workload.name)", "count": "\(found)"])
+                logger.info(
+                    "listeners adopted", metadata: ["workload": "\(resolved.workload.name)", "count": "\(found)"])
             }
         }
         _ = try Steering(namespace, interceptor)
@@ -171,7 +176,9 @@ public actor Node {
         options.log = accessLog
         if resolved.isPod { options.namespace = namespace.descriptor.raw }
         // After a restart the port that the kernel has is taken again, so that no connection meets a closed one.
-        if let port = try table.value(of: resolved.key)?.fallback_port, port != 0 { options.port = UInt16(bigEndian: port) }
+        if let port = try table.value(of: resolved.key)?.fallback_port, port != 0 {
+            options.port = UInt16(bigEndian: port)
+        }
         return try await FallbackProxy.start(options)
     }
 
@@ -259,7 +266,8 @@ public actor Node {
         workloads.values.map { present in
             AgentStatus.WorkloadStatus(
                 id: present.id, name: present.resolved.workload.name, selector: "\(present.resolved.workload.selector)",
-                mesh: present.resolved.workload.mesh ?? "custom", mechanism: present.mechanism.rawValue, problem: present.problem,
+                mesh: present.resolved.workload.mesh ?? "custom", mechanism: present.mechanism.rawValue,
+                problem: present.problem,
                 fallbackConnections: present.fallback?.counters.accepted)
         }.sorted { $0.name < $1.name }
     }
