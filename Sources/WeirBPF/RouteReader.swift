@@ -55,17 +55,19 @@ struct RouteReader: ~Copyable {
         return found
     }
 
-    /// An address of the prefix that no longer prefix of the set covers.
+    /// An address of the prefix that no longer prefix of the set covers; nil when those leave none over.
     private static func representative(of prefix: CIDR, among all: Set<CIDR>) -> Address? {
-        let bits = 128 - prefix.length
         let narrower = all.filter { $0.length > prefix.length && prefix.contains($0.address) }
-        // The network address itself is often a broadcast or anycast one: try others first.
-        for step in 0..<64 {
-            let offset: UInt64 =
-                [1, 2, 77, 0x4d4d, 0xcb00_7107, 0xc000_0263, 0][min(step, 6)] &+ UInt64(step > 6 ? step * 7919 : 0)
-            let low = bits >= 64 ? offset : offset & ((1 << UInt64(bits)) &- 1)
-            let candidate = Address(high: prefix.address.high, low: prefix.address.low | low)
-            if !narrower.contains(where: { $0.contains(candidate) }) { return candidate }
+        // Low bits first, but the network address itself last: it is often a broadcast or anycast one. Then each bit
+        // behind the prefix in turn, which leads out of one narrower prefix after the other.
+        let low = [1, 2, 77, 0x4d4d, 0xcb00_7107, 0xc000_0263].map { (high: UInt64(0), low: UInt64($0)) }
+        let flips = (prefix.length..<128).map { bit in
+            bit < 64 ? (high: 1 << UInt64(63 - bit), low: UInt64(1)) : (high: 0, low: 1 << UInt64(127 - bit))
+        }
+        for offset in low + flips + [(high: 0, low: 0)] {
+            let candidate = Address(
+                high: prefix.address.high | offset.high, low: prefix.address.low | offset.low)
+            if prefix.contains(candidate), !narrower.contains(where: { $0.contains(candidate) }) { return candidate }
         }
         return nil
     }
