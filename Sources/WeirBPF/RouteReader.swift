@@ -60,13 +60,15 @@ struct RouteReader: ~Copyable {
         let narrower = all.filter { $0.length > prefix.length && prefix.contains($0.address) }
         // Low bits first, but the network address itself last: it is often a broadcast or anycast one. Then each bit
         // behind the prefix in turn, which leads out of one narrower prefix after the other.
-        let low = [1, 2, 77, 0x4d4d, 0xcb00_7107, 0xc000_0263].map { (high: UInt64(0), low: UInt64($0)) }
-        let flips = (prefix.length..<128).map { bit in
-            bit < 64 ? (high: 1 << UInt64(63 - bit), low: UInt64(1)) : (high: 0, low: 1 << UInt64(127 - bit))
+        let low: [UInt64] = [1, 2, 77, 0x4d4d, 0xcb00_7107, 0xc000_0263]
+        let base = prefix.address
+        var candidates = low.map { Address(high: base.high, low: base.low | $0) }
+        for bit in UInt64(prefix.length)..<128 {
+            let isHigh = bit < 64
+            let high: UInt64 = isHigh ? 1 << (63 - bit) : 0
+            candidates.append(Address(high: base.high | high, low: base.low | (isHigh ? 1 : 1 << (127 - bit))))
         }
-        for offset in low + flips + [(high: 0, low: 0)] {
-            let candidate = Address(
-                high: prefix.address.high | offset.high, low: prefix.address.low | offset.low)
+        for candidate in candidates + [base] {
             if prefix.contains(candidate), !narrower.contains(where: { $0.contains(candidate) }) { return candidate }
         }
         return nil
