@@ -214,17 +214,19 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
 {
 	struct bpf_sock *sk = ctx->sk; /* once: two loads are two pointers to the verifier */
-	struct attempt attempt = {};
-	struct decision decision = { .verdict = WEIR_VERDICT_DIRECT, .reason = WEIR_REASON_NO_POLICY };
+	__u64 netns = bpf_get_netns_cookie(ctx);
 
 	if (!sk || (ctx->type != SOCK_STREAM && ctx->type != SOCK_DGRAM))
 		return PROCEED;
-	attempt.netns = bpf_get_netns_cookie(ctx);
 
-	struct weir_workload *workload = find_workload(attempt.netns, ctx);
+	struct weir_workload *workload = find_workload(netns, ctx);
 
 	if (!workload)
 		return PROCEED;
+
+	struct attempt attempt = { .netns = netns };
+	struct decision decision = { .verdict = WEIR_VERDICT_DIRECT, .reason = WEIR_REASON_NO_POLICY };
+
 	attempt.protocol = ctx->type == SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP;
 	attempt.destination_port = port_of(ctx->user_port);
 	read_user_address(ctx, six, &attempt.destination);

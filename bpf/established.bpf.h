@@ -38,15 +38,6 @@ static __always_inline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk
 	socket->flags |= WEIR_SOCKET_SENT;
 }
 
-/* The client's end is established. */
-static __always_inline void on_connected(struct bpf_sock *sk)
-{
-	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
-
-	if (socket)
-		socket->flags |= WEIR_SOCKET_ESTABLISHED;
-}
-
 /* What the accepted socket keeps of its client's origin. */
 static __always_inline bool take_origin(struct bpf_sock *sk, const struct weir_tuple *tuple)
 {
@@ -184,12 +175,16 @@ static __always_inline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *
 	__u32 old_state = from->args[0];
 	__u32 new_state = from->args[1];
 
-	if (new_state != BPF_TCP_CLOSE)
+	if (new_state != BPF_TCP_CLOSE && new_state != BPF_TCP_ESTABLISHED)
 		return;
 
 	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 
-	if (socket)
+	if (!socket)
+		return;
+	if (new_state == BPF_TCP_ESTABLISHED)
+		socket->flags |= WEIR_SOCKET_ESTABLISHED;
+	else
 		on_close(ctx, sk, socket, old_state);
 }
 
@@ -202,16 +197,20 @@ static __always_inline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *
 SEC("sockops")
 int weir_sockops(struct bpf_sock_ops *ctx)
 {
+	__u32 op = ctx->op;
+
+	/* Six calls come with every connection of the node, and most are about other things. */
+	if (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB &&
+	    op != BPF_SOCK_OPS_STATE_CB && op != BPF_SOCK_OPS_TCP_LISTEN_CB)
+		return 1;
+
 	struct bpf_sock *sk = ctx->sk;
 
 	if (!sk)
 		return 1;
-	switch (ctx->op) {
+	switch (op) {
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		on_syn(ctx, sk);
-		break;
-	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
-		on_connected(sk);
 		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
 		on_accepted(ctx, sk);
