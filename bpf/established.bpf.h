@@ -167,6 +167,10 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx)
 		if (!bpf_sock_hash_update(ctx, &weir_listeners, &key, BPF_NOEXIST))
 			return;
 	}
+	/* All taken, by a proxy that is being replaced or by more workers than slots: the newer one counts,
+	 * because the others may be about to close. */
+	key.slot = bpf_get_prandom_u32() % WEIR_LISTENER_SLOTS;
+	bpf_sock_hash_update(ctx, &weir_listeners, &key, BPF_ANY);
 }
 
 static __always_inline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)

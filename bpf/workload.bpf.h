@@ -114,7 +114,9 @@ static __always_inline bool is_from_inside(__u64 netns, const struct attempt *at
 {
 	struct weir_route *route;
 
-	if (is_loopback(&attempt->source) || is_same_address(&attempt->source, &attempt->destination))
+	/* No client at all: it is is_listening() that looks, in connect.bpf.h. */
+	if (is_unspecified(&attempt->source) || is_loopback(&attempt->source) ||
+	    is_same_address(&attempt->source, &attempt->destination))
 		return true;
 	route = find_route(netns, &attempt->source);
 	return route && route->flags & WEIR_ROUTE_LOCAL;

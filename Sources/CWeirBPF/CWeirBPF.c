@@ -118,10 +118,11 @@ int weir_map_info(int map, struct bpf_map_info *info)
 	return bpf_obj_get_info_by_fd(map, info, &size);
 }
 
-int weir_cgroup_programs(int cgroup, enum bpf_attach_type type, uint32_t *ids, uint32_t capacity)
+int weir_cgroup_programs(int cgroup, enum bpf_attach_type type, uint32_t *ids, uint32_t capacity,
+			 uint32_t *flags)
 {
-	__u32 flags = 0, count = capacity;
-	int error = bpf_prog_query(cgroup, type, 0, &flags, ids, &count);
+	__u32 count = capacity;
+	int error = bpf_prog_query(cgroup, type, 0, flags, ids, &count);
 
 	return error ? error : (int)count;
 }

@@ -4,6 +4,7 @@ public import WeirCore
 
 /// One connection that ended: `struct weir_flow`, for people and machines.
 public struct FlowRecord: Sendable, Codable, Hashable {
+    public var schema = "weir.flow/v1"
     public var workload: UInt32
     public var direction: Direction
     public var verdict: Verdict

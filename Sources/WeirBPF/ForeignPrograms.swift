@@ -6,6 +6,8 @@ public struct ForeignProgram: Sendable, Codable, Hashable {
     public let hook: String
     public let id: UInt32
     public let name: String
+    /// Whether it was attached without BPF_F_ALLOW_MULTI, so that nobody else's program can be.
+    public let isExclusive: Bool
 
     /// What sits at the cgroup root beside Weir's programs.
     public static func atCgroupRoot() throws(BPFError) -> [ForeignProgram] {
@@ -13,12 +15,16 @@ public struct ForeignProgram: Sendable, Codable, Hashable {
         var found: [ForeignProgram] = []
         for hook in Interceptor.hooks {
             var ids = [UInt32](repeating: 0, count: 64)
-            let count = weir_cgroup_programs(root.raw, hook.type, &ids, UInt32(ids.count))
+            var flags: UInt32 = 0
+            let count = weir_cgroup_programs(root.raw, hook.type, &ids, UInt32(ids.count), &flags)
             if count == -EINVAL { continue }  // a kernel without this hook
             try check(count, "list", "the programs at the cgroup root")
             for id in ids.prefix(Int(count)) {
                 guard let name = name(of: id), !name.hasPrefix("weir_") else { continue }
-                found.append(ForeignProgram(hook: String(hook.program.dropFirst(5)), id: id, name: name))
+                let isExclusive = flags & UInt32(BPF_F_ALLOW_MULTI) == 0
+                found.append(
+                    ForeignProgram(
+                        hook: String(hook.program.dropFirst(5)), id: id, name: name, isExclusive: isExclusive))
             }
         }
         return found

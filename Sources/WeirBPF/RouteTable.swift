@@ -44,6 +44,13 @@ public final class RouteTable {
         written = [:]
     }
 
+    /// Removes every entry of a namespace that is gone.
+    public static func clear(cookie: UInt64, _ maps: Maps) throws(BPFError) {
+        for key in try maps.routes.walk(weir_destination.self) where key.cookie == cookie {
+            try maps.routes.remove(key)
+        }
+    }
+
     private func key(_ prefix: CIDR) -> weir_destination {
         var key = weir_destination()
         key.length = UInt32(WEIR_DESTINATION_BASE) + UInt32(prefix.length)

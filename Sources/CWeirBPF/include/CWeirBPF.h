@@ -40,8 +40,10 @@ int weir_link_info(int link, struct bpf_link_info *info);
 int weir_program_info(int program, struct bpf_prog_info *info);
 int weir_map_info(int map, struct bpf_map_info *info);
 
-/* Programs attached to a cgroup for one hook, of everybody.  Returns how many ids were written. */
-int weir_cgroup_programs(int cgroup, enum bpf_attach_type type, uint32_t *ids, uint32_t capacity);
+/* Programs attached to a cgroup for one hook, of everybody, and how (BPF_F_ALLOW_ flags).  Returns how
+ * many ids were written. */
+int weir_cgroup_programs(int cgroup, enum bpf_attach_type type, uint32_t *ids, uint32_t capacity,
+			 uint32_t *flags);
 
 /* Wait until every program that was running when this was called has ended
  * (membarrier GLOBAL is synchronize_rcu, Linux 4.3). */

@@ -90,7 +90,7 @@ public actor Node {
             await remove(present, workload.name)
         }
         guard mechanism(of: resolved, configuration) == .ebpf else { return try await putNFT(resolved) }
-        let fallback = try await fallbackProxy(for: resolved)
+        let fallbackPort = try fallbackPort(for: resolved)
         try keepRoutes(of: resolved, watching: watching)
         let slot = try table.policies.place(resolved.policy)
         if let keeper = routes[resolved.cookie] {
@@ -100,11 +100,13 @@ public actor Node {
         let id = try table.register(
             resolved.key, name: workload.name, policy: resolved.policy,
             whenProxyDown: weir_when_proxy_down(UInt32(workload.whenProxyDown.rawValue)),
-            fallbackPort: fallback?.port ?? 0)
+            fallbackPort: fallbackPort ?? 0)
+        // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
+        let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
         if let cgroup = resolved.proxyCgroup, let slot = try table.value(of: resolved.key)?.policy {
             try table.registerProxy(cgroup: cgroup, of: id, policy: slot, name: workload.name)
         }
-        if resolved.isPod { try steer(resolved, fallback) }
+        if resolved.isPod { try steer(resolved) }
         if resolved.isPod { try complement(resolved) }
         workloads[workload.name] = NodeWorkload(resolved, id: id, mechanism: .ebpf, fallback: fallback)
         announce(resolved)
@@ -147,7 +149,7 @@ public actor Node {
             ])
     }
 
-    private func steer(_ resolved: ResolvedWorkload, _ fallback: FallbackProxy?) throws(BPFError) {
+    private func steer(_ resolved: ResolvedWorkload) throws(BPFError) {
         let namespace = try NetworkNamespace(path: resolved.namespacePath)
         var ports = [resolved.policy.inboundPort]
         // What comes in by a virtual interface goes to the outbound port.
@@ -162,10 +164,21 @@ public actor Node {
         _ = try Steering(namespace, interceptor)
     }
 
+    /// The running proxy's port; after a restart the one that the kernel has, so that no connection meets a closed
+    /// one; else a free one. Nil: the workload asks for no fallback.
+    private func fallbackPort(for resolved: ResolvedWorkload) throws(BPFError) -> UInt16? {
+        guard resolved.workload.whenProxyDown == .fallback else { return nil }
+        if let present = workloads[resolved.workload.name]?.fallback { return present.port }
+        if let port = try table.value(of: resolved.key)?.fallback_port, port != 0 { return UInt16(bigEndian: port) }
+        guard resolved.isPod else { return try FreePort.find(nil) }
+        let namespace = try NetworkNamespace(path: resolved.namespacePath)
+        return try FreePort.find(namespace.descriptor.raw)
+    }
+
     /// The running one if it still fits, a new one if the workload asks for it, nil otherwise.
-    private func fallbackProxy(for resolved: ResolvedWorkload) async throws -> FallbackProxy? {
+    private func fallbackProxy(for resolved: ResolvedWorkload, port: UInt16?) async throws -> FallbackProxy? {
         let present = workloads[resolved.workload.name]?.fallback
-        guard resolved.workload.whenProxyDown == .fallback else {
+        guard let port else {
             await present?.stop()
             return nil
         }
@@ -174,18 +187,18 @@ public actor Node {
         var options = FallbackProxy.Options()
         options.limits = configuration.proxy
         options.log = accessLog
+        options.port = port
         if resolved.isPod { options.namespace = namespace.descriptor.raw }
-        // After a restart the port that the kernel has is taken again, so that no connection meets a closed one.
-        if let port = try table.value(of: resolved.key)?.fallback_port, port != 0 {
-            options.port = UInt16(bigEndian: port)
-        }
         return try await FallbackProxy.start(options)
     }
 
     private func remove(_ gone: NodeWorkload, _ name: String) async {
         do {
             try table.remove(gone.resolved.key)
-            if gone.resolved.isPod { try namespaces.remove(from: gone.resolved.namespacePath) }
+            if gone.resolved.isPod {
+                try namespaces.remove(from: gone.resolved.namespacePath)
+                try forgetNamespace(gone.resolved.cookie)
+            }
             if let cgroup = gone.resolved.proxyCgroup { try table.remove(.cgroup(cgroup)) }
         } catch {
             logger.error("workload not removed", metadata: ["workload": "\(name)", "error": "\(error)"])
@@ -241,9 +254,17 @@ public actor Node {
         }
     }
 
+    /// What the maps know of a namespace that nobody holds any more.
+    private func forgetNamespace(_ cookie: UInt64) throws(BPFError) {
+        guard routes[cookie] == nil else { return }
+        try RouteTable.clear(cookie: cookie, interceptor.maps)
+        try InterfaceTable.clear(cookie: cookie, interceptor.maps)
+    }
+
     /// Follows selectors whose namespace or cgroup was made anew; called every few seconds.
     func refresh() async {
         for (name, present) in workloads where !present.isCurrent {
+            letGo(of: present)
             do {
                 try await put(try ResolvedWorkload(present.resolved.workload), watching: true)
             } catch {
@@ -253,6 +274,13 @@ public actor Node {
                 present.problem = "\(error)"
             }
         }
+    }
+
+    /// Holds a namespace no longer that has lost its name, or it could never end. While processes keep it alive they
+    /// stay intercepted; what the kernel knows of it goes when it is made anew or removed from the configuration.
+    private func letGo(of present: NodeWorkload) {
+        guard present.resolved.isPod else { return }
+        routes[present.resolved.cookie] = nil
     }
 
     /// Stops what only works while the agent runs; the kernel goes on by itself.

@@ -127,10 +127,13 @@ public struct NodeCheck: Encodable, Sendable {
         do {
             let found = try ForeignProgram.atCgroupRoot()
             if found.isEmpty { return [pass(title)] }
-            return found.map {
-                warn(
-                    title, "\($0.name) (id \($0.id)) is attached at \($0.hook)",
-                    hint: "both run; `bpftool prog show id \($0.id)` says whose it is")
+            return found.map { one in
+                let what = "\(one.name) (id \(one.id)) is attached at \(one.hook)"
+                let whose = "`bpftool prog show id \(one.id)` says whose it is"
+                return one.isExclusive
+                    ? fail(
+                        title, "\(what) and allows no other; detach it, or load it with BPF_F_ALLOW_MULTI", hint: whose)
+                    : warn(title, what, hint: "both run; \(whose)")
             }
         } catch {
             return [fail(title, "\(error)")]

@@ -54,6 +54,8 @@ public actor RunSession {
     private func run(_ launcher: String, fallbackPort: UInt16?) async throws -> RunSummary {
         _ = RunLeftovers.remove()
         let cgroup = try WorkloadCgroup(name: "weir-run-\(getpid())")
+        let watch = try CgroupWatch(cgroup.path, launcher: launcher)
+        defer { withExtendedLifetime(watch) {} }
         do {
             try register(cgroup.id, specification(fallbackPort))
             let status = try await wait(for: Child(arguments(launcher, cgroup.path)))

@@ -18,8 +18,32 @@ public struct WorkloadCgroup: ~Copyable {
         return (path, try Host.cgroupID(of: path))
     }
 
-    /// The processes in it.
-    public var processes: [Int32] {
+    /// Ends what still runs in it and removes it.
+    /// - Returns: how many processes had to be ended.
+    @discardableResult
+    public func remove() -> Int { Self.remove(path) }
+
+    /// The same for a cgroup that another process made; one that is not there is removed already.
+    @discardableResult
+    static func remove(_ path: String) -> Int {
+        let left = processes(of: path)
+        if !left.isEmpty {
+            // cgroup.kill is Linux 5.14; signals one by one before.
+            if let file = fopen("\(path)/cgroup.kill", "we") {
+                fputs("1", file)
+                fclose(file)
+            }
+            for pid in processes(of: path) { kill(pid, SIGKILL) }
+        }
+        // A killed process stays in its cgroup until the kernel has torn it down.
+        for _ in 0..<500 {
+            if rmdir(path) == 0 || errno != EBUSY { break }
+            usleep(10_000)
+        }
+        return left.count
+    }
+
+    private static func processes(of path: String) -> [Int32] {
         guard let file = fopen("\(path)/cgroup.procs", "re") else { return [] }
         defer { fclose(file) }
         var line: UnsafeMutablePointer<CChar>?
@@ -30,23 +54,5 @@ public struct WorkloadCgroup: ~Copyable {
             if let line, case let pid = Int32(atol(line)), pid > 0 { found.append(pid) }
         }
         return found
-    }
-
-    /// Ends what still runs in it and removes it.
-    /// - Returns: how many processes had to be ended.
-    @discardableResult
-    public func remove() -> Int {
-        let left = processes
-        if !left.isEmpty {
-            // cgroup.kill is Linux 5.14; signals one by one before.
-            if let file = fopen("\(path)/cgroup.kill", "we") {
-                fputs("1", file)
-                fclose(file)
-            }
-            for pid in processes { kill(pid, SIGKILL) }
-        }
-        // A killed process stays in its cgroup until the kernel has torn it down.
-        for _ in 0..<500 where rmdir(path) != 0 && errno == EBUSY { usleep(10_000) }
-        return left.count
     }
 }
