@@ -120,6 +120,7 @@ int weir_sk_lookup(struct bpf_sk_lookup *ctx)
 		return SK_PASS;
 	if (pod->when_proxy_down == WEIR_DOWN_FALLBACK && steer_family(ctx, pod->fallback_port))
 		return SK_PASS;
+	count(pod->id, WEIR_INBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_PROXY_DOWN_REFUSED, IPPROTO_TCP);
 	return SK_DROP;
 }
 

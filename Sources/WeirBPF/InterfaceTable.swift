@@ -10,18 +10,25 @@ public enum InterfaceTable {
     public static func synchronize(
         _ namespace: borrowing NetworkNamespace, policy: CompiledPolicy, slot: UInt32, _ maps: Maps
     ) throws(BPFError) {
+        let interfaces =
+            policy.interfaces.isEmpty ? [] : try namespace.enter({ () throws(BPFError) in try present() })
+        try write(interfaces, cookie: namespace.cookie, policy: policy, slot: slot, maps)
+    }
+
+    /// The same for interfaces that are known.
+    static func write(
+        _ interfaces: [(name: String, index: UInt32)], cookie: UInt64, policy: CompiledPolicy, slot: UInt32,
+        _ maps: Maps
+    ) throws(BPFError) {
         var wanted: [EntryKey: weir_interface] = [:]
-        if !policy.interfaces.isEmpty {
-            for interface in try namespace.enter({ () throws(BPFError) in try present() }) {
-                for family in [UInt32(AF_INET), UInt32(AF_INET6)] {
-                    guard let facts = match(interface.name, family, policy.interfaces) else { continue }
-                    let key = EntryKey(netns: namespace.cookie, policy: slot, index: interface.index, family: family)
-                    wanted[key] = value(facts)
-                }
+        for interface in interfaces {
+            for family in [UInt32(AF_INET), UInt32(AF_INET6)] {
+                guard let facts = match(interface.name, family, policy.interfaces) else { continue }
+                wanted[EntryKey(netns: cookie, policy: slot, index: interface.index, family: family)] = value(facts)
             }
         }
         for (key, value) in wanted { try maps.interfaces.set(key.abi, to: value) }
-        try remove(maps) { $0.netns == namespace.cookie && wanted[EntryKey($0)] == nil }
+        try remove(maps) { $0.netns == cookie && wanted[EntryKey($0)] == nil }
     }
 
     /// Removes every entry of a namespace.

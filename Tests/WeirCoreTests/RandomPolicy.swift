@@ -20,7 +20,7 @@ struct RandomPolicy {
 
     private static let ports: [UInt16] = [1, 22, 53, 80, 443, 8080, 15001, 15006, 15008, 15020, 15021, 15053, 65535]
     private static let ids: [UInt32] = [0, 1, 888, 1000, 1337, 1338, 2001, 2102, 5678]
-    private static let interfaces = ["lo", "eth0", "eth1", "net1", "br0", "br1", "docker0"]
+    static let interfaces = ["lo", "eth0", "eth1", "net1", "br0", "br1", "docker0"]
 
     private mutating func portRanges() -> [PortRange] {
         random.some(Self.ports, upTo: 3).map { port in

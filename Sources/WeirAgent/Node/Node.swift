@@ -263,7 +263,8 @@ public actor Node {
 
     /// Follows selectors whose namespace or cgroup was made anew; called every few seconds.
     func refresh() async {
-        for (name, present) in workloads where !present.isCurrent {
+        // One that was let go is looked up anew: the kernel gives a new namespace the inode number of an old one.
+        for (name, present) in workloads where present.problem != nil || !present.isCurrent {
             letGo(of: present)
             do {
                 try await put(try ResolvedWorkload(present.resolved.workload), watching: true)

@@ -1,0 +1,1 @@
+../WeirCoreTests/SeededGenerator.swift
