@@ -16,7 +16,7 @@ public struct NFTMechanism: Sendable {
     }
 
     /// Puts a workload's policy in force, in place of an earlier one of Weir's.
-    func apply(_ resolved: ResolvedWorkload, fallbackPort: UInt16?) throws {
+    func apply(_ resolved: ResolvedWorkload) throws {
         var options = Ruleset.Options()
         options.interceptionMode = resolved.policy.interceptionMode
         options.dropInvalid = resolved.workload.policy.dropInvalid

@@ -19,19 +19,6 @@ public actor Node {
     private var routes: [UInt64: RouteKeeper] = [:]
     private(set) var configuration = Configuration()
 
-    /// Routing tables of one namespace, kept in the kernel.
-    private final class RouteKeeper {
-        let namespace: NetworkNamespace
-        let table: RouteTable
-        var monitor: RouteMonitor?
-
-        init(_ path: String, _ maps: Maps) throws(BPFError) {
-            namespace = try NetworkNamespace(path: path)
-            table = try RouteTable(namespace, maps)
-            try table.synchronize(namespace)
-        }
-    }
-
     public init(_ interceptor: Interceptor, logger: Logger, accessLog: AccessLog? = nil) throws(BPFError) {
         self.interceptor = interceptor
         self.logger = logger
@@ -121,7 +108,7 @@ public actor Node {
     /// The rules are in force before the kernel forgets the workload, so that no connection is decided by neither.
     private func putNFT(_ resolved: ResolvedWorkload) async throws {
         let name = resolved.workload.name
-        try namespaces.apply(resolved, fallbackPort: nil)
+        try namespaces.apply(resolved)
         try table.remove(resolved.key)
         await workloads[name]?.fallback?.stop()
         workloads[name] = NodeWorkload(resolved, id: 0, mechanism: .nftables, fallback: nil)
