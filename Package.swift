@@ -84,7 +84,8 @@ let package = Package(
         .testTarget(
             name: "WeirNFTTests", dependencies: ["WeirNFT", "WeirCore"], exclude: ["Golden"], swiftSettings: swift),
         .testTarget(
-            name: "WeirBPFTests", dependencies: ["WeirBPF", "WeirCore", "CWeirABI"], swiftSettings: swift),
+            name: "WeirBPFTests", dependencies: ["TestSupport", "WeirBPF", "WeirCore", "CWeirABI"], swiftSettings: swift
+        ),
         .testTarget(name: "CommandTests", dependencies: ["TestSupport", "weir"], swiftSettings: swift),
         .plugin(name: "EmbedBPF", capability: .buildTool()),
     ],

@@ -1,5 +1,6 @@
 import CWeirABI
 import Foundation
+import TestSupport
 import Testing
 import WeirCore
 
@@ -15,6 +16,9 @@ struct KernelDecisionTests {
 
     /// 500 policies, 200 attempts each.
     @Test func kernelAndCompiledRulesAgree() throws {
+        // Other tests compare what is on the machine with what was.
+        let lock = MachineLock(.shared)
+        defer { withExtendedLifetime(lock) {} }
         let pins = PinDirectory(path: "/sys/fs/bpf/weir-test-\(getpid())-decide")
         defer { Interceptor.uninstall(pins) }
         let interceptor = try Interceptor.install(pins)
@@ -54,7 +58,7 @@ struct KernelDecisionTests {
     }
 
     private static func ask(
-        _ attempt: Attempt, _ policy: CompiledPolicy, _ interceptor: Interceptor
+        _ attempt: WeirCore.Attempt, _ policy: CompiledPolicy, _ interceptor: Interceptor
     ) throws -> weir_attempt {
         let index = interfaces.first { $0.0 == attempt.interface }?.1 ?? 0
         var route = weir_route()
