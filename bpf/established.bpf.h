@@ -56,6 +56,7 @@ static __always_inline bool take_origin(struct bpf_sock *sk, const struct weir_t
 		return true; /* getsockopt() finds the origin under the 4-tuple */
 	socket->workload = origin->workload;
 	socket->flags = origin->flags;
+	socket->direction = WEIR_OUTBOUND;
 	socket->verdict = origin->verdict;
 	socket->reason = origin->reason;
 	__builtin_memcpy(socket->origin, origin->address, sizeof(socket->origin));
@@ -72,6 +73,25 @@ static __always_inline __u32 ingress_of(struct bpf_sock *sk)
 	if (!kernel || !bpf_core_field_exists(struct sock, sk_rx_dst_ifindex))
 		return 0;
 	return (__u32)BPF_CORE_READ(kernel, sk_rx_dst_ifindex);
+}
+
+/* The proxy did not listen, and somebody else has taken the connection: which listener it was, the accepted
+ * socket knows. */
+static __always_inline void take_account_of_proxy_down(const struct weir_workload *workload,
+						       const struct weir_socket *accepted,
+						       struct decision *decision)
+{
+	bool is_taker = accepted && accepted->flags & WEIR_SOCKET_TAKER;
+
+	if (decision->verdict == WEIR_VERDICT_DIRECT)
+		return;
+	if (is_taker && accepted->reason == WEIR_REASON_PROXY_DOWN_FALLBACK) {
+		decision->verdict = WEIR_VERDICT_FALLBACK;
+		decision->reason = WEIR_REASON_PROXY_DOWN_FALLBACK;
+	} else if (!is_taker && workload->when_proxy_down == WEIR_DOWN_DIRECT) {
+		decision->verdict = WEIR_VERDICT_DIRECT;
+		decision->reason = WEIR_REASON_PROXY_DOWN_DIRECT;
+	}
 }
 
 /* Record a connection that inbound.bpf.h has steered (or left alone) by deciding it again. */
@@ -94,13 +114,14 @@ static __always_inline void record_inbound(struct bpf_sock_ops *ctx, struct bpf_
 		return;
 
 	struct decision decision = unpack(decide_inbound(policy, &attempt));
+	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 
+	take_account_of_proxy_down(workload, socket, &decision);
 	count(workload->id, WEIR_INBOUND, decision.verdict, decision.reason, IPPROTO_TCP);
 	if (decision.verdict == WEIR_VERDICT_DIRECT)
 		return;
-
-	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-
+	if (!socket)
+		socket = bpf_sk_storage_get(&weir_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!socket)
 		return; /* the origin is the local address; only the record is lost */
 	socket->workload = workload->id;
@@ -143,8 +164,21 @@ static __always_inline bool is_steered_to(const struct weir_workload *pod, const
 	return policy->flags & WEIR_POLICY_INTERFACES && port == policy->port[WEIR_VERDICT_OUTBOUND];
 }
 
+/* Let the sockets that a listener accepts know what it is. */
+static __always_inline void mark_taker(struct bpf_sock *sk, bool is_fallback)
+{
+	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!socket)
+		return;
+	socket->flags = WEIR_SOCKET_TAKER;
+	socket->verdict = WEIR_VERDICT_DIRECT;
+	socket->reason = is_fallback ? WEIR_REASON_PROXY_DOWN_FALLBACK : WEIR_REASON_INBOUND;
+	socket->direction = WEIR_INBOUND;
+}
+
 /* A socket of a workload's namespace listens: is it one that inbound traffic goes to? */
-static __always_inline void on_listen(struct bpf_sock_ops *ctx)
+static __always_inline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	volatile struct bpf_sock_ops *from = ctx;
 	struct weir_listener key = {
@@ -162,6 +196,7 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx)
 	read_tuple(ctx, &tuple);
 	if (key.port != pod->fallback_port && is_loopback((union address *)tuple.local))
 		return;
+	mark_taker(sk, key.port == pod->fallback_port);
 	for (__u32 slot = 0; slot < WEIR_LISTENER_SLOTS; slot++) {
 		key.slot = slot;
 		if (!bpf_sock_hash_update(ctx, &weir_listeners, &key, BPF_NOEXIST))
@@ -220,7 +255,7 @@ int weir_sockops(struct bpf_sock_ops *ctx)
 		on_accepted(ctx, sk);
 		break;
 	case BPF_SOCK_OPS_TCP_LISTEN_CB:
-		on_listen(ctx);
+		on_listen(ctx, sk);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
 		on_state(ctx, sk);

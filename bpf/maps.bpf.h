@@ -91,10 +91,11 @@ struct {
 	__type(value, struct weir_interface);
 } weir_ifaces SEC(".maps");
 
-/* What is known of one socket; dies with it. */
+/* What is known of one socket; dies with it. What is known of a listener, the
+ * sockets accepted from it have, too (BPF_F_CLONE). */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
 	__type(key, int);
 	__type(value, struct weir_socket);
 } weir_socks SEC(".maps");
@@ -135,7 +136,7 @@ struct {
 	__type(value, struct weir_counter);
 } weir_counters SEC(".maps");
 
-/* Records of connections that ended.  Read by user; full when nobody reads. */
+/* Records of connections.  Read by user; full when nobody reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, WEIR_FLOW_BYTES);

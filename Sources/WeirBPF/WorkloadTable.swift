@@ -58,7 +58,7 @@ public final class WorkloadTable {
     @discardableResult
     public func register(
         _ key: WorkloadKey, name: String, policy: CompiledPolicy, whenProxyDown: weir_when_proxy_down,
-        fallbackPort: UInt16 = 0
+        fallbackPort: UInt16 = 0, followPassed: Bool = false
     ) throws(BPFError) -> UInt32 {
         let slot = try policies.place(policy)
         var value = weir_workload()
@@ -74,6 +74,7 @@ public final class WorkloadTable {
         value.role = UInt8(WEIR_ROLE_WORKLOAD.rawValue)
         value.when_proxy_down = UInt8(whenProxyDown.rawValue)
         value.fallback_port = fallbackPort.bigEndian
+        value.flags = followPassed ? WEIR_WORKLOAD_FOLLOW_PASSED.rawValue : 0
         try set(key, value)
         return value.id
     }

@@ -117,9 +117,12 @@ public final class Installation: Sendable {
     public struct Flow: Decodable, Sendable {
         public let workload: Int
         public let direction, verdict, reason, source, destination, target: String
-        public let established: Bool
-        public let sentBytes, receivedBytes: Int
-        public let startedAt, duration: Double
+        public let end: String
+        public let sentBytes, receivedBytes: Int?
+        public let startedAt: Double
+        public let duration: Double?
+
+        public var established: Bool { end == "closed" }
     }
 
     public func flows() throws -> [Flow] {

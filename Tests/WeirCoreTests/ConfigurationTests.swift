@@ -161,6 +161,7 @@ import WeirCore
                     dns: off  # profile istio
                     whenProxyDown: refuse  # default
                     originFrom: getsockopt  # default
+                    followPassed: false  # default
 
                 """)
     }

@@ -87,7 +87,7 @@ public actor Node {
         let id = try table.register(
             resolved.key, name: workload.name, policy: resolved.policy,
             whenProxyDown: weir_when_proxy_down(UInt32(workload.whenProxyDown.rawValue)),
-            fallbackPort: fallbackPort ?? 0)
+            fallbackPort: fallbackPort ?? 0, followPassed: workload.followPassed)
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
         if let cgroup = resolved.proxyCgroup, let slot = try table.value(of: resolved.key)?.policy {
