@@ -12,12 +12,21 @@ static __always_inline void watch_states(struct bpf_sock_ops *ctx)
 	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 }
 
+static __always_inline __u8 *target_of(__be16 port)
+{
+	__u32 zero = 0;
+	struct weir_targets *targets = bpf_map_lookup_elem(&weir_targets, &zero);
+
+	return targets ? &targets->ports[bpf_ntohs(port)] : NULL;
+}
+
 /* The source port is known, the SYN has not left. */
-static __always_inline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
+static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 	struct weir_tuple tuple = {};
 	struct weir_origin origin = {};
+	__u8 *target;
 
 	if (!socket)
 		return;
@@ -32,6 +41,9 @@ static __always_inline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk
 	origin.reason = socket->reason;
 	origin.workload = socket->workload;
 	origin.flags = WEIR_SOCKET_ACCEPTED | (socket->flags & WEIR_SOCKET_NAMED);
+	target = target_of(tuple.remote_port);
+	if (target && !*target)
+		*target = 1;
 	if (bpf_map_update_elem(&weir_origins, &tuple, &origin, BPF_ANY))
 		count(socket->workload, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY,
 		      IPPROTO_TCP);
@@ -141,16 +153,19 @@ static __always_inline void record_inbound(struct bpf_sock_ops *ctx, struct bpf_
 }
 
 /* An accepted end is established; accept() has not returned yet. */
-static __always_inline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
+static __noinline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	__u64 netns = bpf_get_netns_cookie(ctx);
-	struct weir_workload *pod = bpf_map_lookup_elem(&weir_pods, &netns);
+	struct weir_workload *pod = find_pod(netns);
+	__u8 *target = target_of(bpf_htons((__u16)ctx->local_port));
 	struct weir_tuple tuple = {};
 
-	if (!pod && !has_cgroup_workloads())
+	if (!pod && (!target || !*target))
 		return;
 	read_tuple(ctx, &tuple);
-	if (!take_origin(sk, &tuple) && pod)
+	if (target && *target && take_origin(sk, &tuple))
+		return;
+	if (pod)
 		record_inbound(ctx, sk, &tuple, pod);
 }
 
@@ -178,7 +193,7 @@ static __always_inline void mark_taker(struct bpf_sock *sk, bool is_fallback)
 }
 
 /* A socket of a workload's namespace listens: is it one that inbound traffic goes to? */
-static __always_inline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
+static __noinline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	volatile struct bpf_sock_ops *from = ctx;
 	struct weir_listener key = {
@@ -186,7 +201,7 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock 
 		.port = bpf_htons((__u16)from->local_port),
 		.family = (__u16)from->family,
 	};
-	struct weir_workload *pod = bpf_map_lookup_elem(&weir_pods, &key.netns);
+	struct weir_workload *pod = find_pod(key.netns);
 	const struct weir_policy *policy = pod ? find_policy(pod->policy) : NULL;
 	struct weir_tuple tuple = {};
 
@@ -208,7 +223,7 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock 
 	bpf_sock_hash_update(ctx, &weir_listeners, &key, BPF_ANY);
 }
 
-static __always_inline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
+static __noinline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	volatile struct bpf_sock_ops *from = ctx;
 	__u32 old_state = from->args[0];
@@ -229,8 +244,8 @@ static __always_inline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *
 
 /*
  * When: at each of the events below, for every TCP socket below the cgroup.
- * Reads: weir_socks; for accepted sockets weir_pods, weir_settings, weir_origins.
- * Writes: weir_origins, weir_socks, weir_listeners, weir_counters, weir_flows.
+ * Reads: weir_socks; for accepted sockets weir_pods, weir_targets, weir_origins.
+ * Writes: weir_origins, weir_targets, weir_socks, weir_listeners, weir_counters, weir_flows.
  * Returns: 1; the value means nothing for these events.
  */
 SEC("sockops")

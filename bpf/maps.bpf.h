@@ -7,7 +7,17 @@
 #ifndef WEIR_MAPS_BPF_H
 #define WEIR_MAPS_BPF_H
 
-/* Namespace cookie -> workload.  Written by user; read by every hook first. */
+/* Namespace cookie modulo WEIR_POD_SLOTS -> whether weir_pods may have it.
+ * Written by user before weir_pods; read by every hook first, so that most
+ * bystanders are known by one load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEIR_POD_SLOTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} weir_podslots SEC(".maps");
+
+/* Namespace cookie -> workload.  Written by user. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -117,6 +127,15 @@ struct {
 	__type(key, struct weir_tuple);
 	__type(value, struct weir_origin);
 } weir_origins SEC(".maps");
+
+/* Ports that weir_origins may have entries for: sockets accepted at others need
+ * not look.  Filled before the SYN leaves, never emptied. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct weir_targets);
+} weir_targets SEC(".maps");
 
 /* (namespace, port) -> the proxy's inbound listeners.  Filled at listen(), or
  * by user for listeners older than the programs; a close removes the entry. */

@@ -32,7 +32,7 @@ public actor Agent {
         if try Host.mountBPFFileSystem(at: configuration.agent.bpffs) {
             logger.notice("mounted the BPF file system", metadata: ["path": "\(configuration.agent.bpffs)"])
         }
-        node = try Node(try Interceptor.install(pins), logger: logger, accessLog: accessLog)
+        node = try Node(try Interceptor.install(pins, cgroup: configuration.agent.cgroup), logger: logger, accessLog: accessLog)
     }
 
     /// Runs until SIGTERM, SIGINT or `POST /v1/stop`. The programs stay: traffic is intercepted as before.

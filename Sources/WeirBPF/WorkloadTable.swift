@@ -94,6 +94,7 @@ public final class WorkloadTable {
         switch key {
         case .netns(let cookie):
             try maps.pods.remove(cookie)
+            try freeSlot(of: cookie)
             Steering.remove(cookie: cookie, interceptor)
         case .cgroup(let id):
             try maps.cgroups.remove(id)
@@ -115,11 +116,23 @@ public final class WorkloadTable {
 
     private func set(_ key: WorkloadKey, _ value: weir_workload) throws(BPFError) {
         switch key {
-        case .netns(let cookie): try maps.pods.set(cookie, to: value)
+        case .netns(let cookie):
+            // Before the entry, which nobody looks for while its slot is not taken.
+            try maps.podSlots.set(Self.slot(of: cookie), to: UInt32(1))
+            try maps.pods.set(cookie, to: value)
         case .cgroup(let id):
             try maps.cgroups.set(id, to: value)
             try countCgroups()
         }
+    }
+
+    private static func slot(of cookie: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: cookie) % UInt32(WEIR_POD_SLOTS) }
+
+    /// After the entry has gone; the slot may be another pod's, too.
+    private func freeSlot(of cookie: UInt64) throws(BPFError) {
+        let slot = Self.slot(of: cookie)
+        guard try maps.pods.walk(UInt64.self).allSatisfy({ Self.slot(of: $0) != slot }) else { return }
+        try maps.podSlots.set(slot, to: UInt32(0))
     }
 
     /// Tells the programs whether walking up from a socket's cgroup can find anything.

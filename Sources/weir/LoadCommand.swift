@@ -30,7 +30,7 @@ struct LoadCommand: AsyncParsableCommand {
             try node.client().refuseIfAnswered()
             let pins = try node.pins()
             let wasInstalled = pins.exists
-            let interceptor = try Interceptor.install(pins)
+            let interceptor = try Interceptor.install(pins, cgroup: configuration.agent.cgroup)
             do {
                 let logger = Logger(label: "weir", factory: { _ in SwiftLogNoOpLogHandler() })
                 try await Node(interceptor, logger: logger).apply(configuration, watching: false)

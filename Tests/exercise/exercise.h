@@ -150,6 +150,10 @@ struct endpoint bench_target(int argc, char **argv, int index);
 void json_sample(struct json *j, const char *key, uint32_t *sample, size_t count);
 uint32_t *bench_sample(size_t count);
 
+/* bench_sockets.c: sockets made in another cgroup; at most two sources a process. */
+struct bench_sockets *bench_sockets_from(const char *cgroup, int family);
+int bench_socket_of(struct bench_sockets *source);
+
 /* The commands. */
 int adopt_command(int argc, char **argv);
 int bench_connect_command(int argc, char **argv);

@@ -38,7 +38,8 @@ static const struct {
 	 "--port P... [--workers K] [--stall]: until SIGTERM, then prints"},
 	{"bench-sink", bench_sink_command, "--port P [--mode accept|echo|discard]"},
 	{"bench-connect", bench_connect_command,
-	 "A:P [B:P] [--count N] [--warmup N] [--netns-a NAME|PATH] [--netns-b NAME|PATH]:\n"
+	 "A:P [B:P] [--count N] [--warmup N] [--netns-a NAME|PATH] [--netns-b NAME|PATH]\n"
+	 "      [--cgroup-a DIR] [--cgroup-b DIR]:\n"
 	 "      connect() and close(), A and B in turn"},
 	{"bench-rtt", bench_rtt_command,
 	 "A:P [B:P] [--count N] [--size BYTES]: ping-pong, in turn"},

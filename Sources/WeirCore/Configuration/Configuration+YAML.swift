@@ -93,6 +93,7 @@ extension Configuration.Agent {
                 pins = name
             }
         }
+        cgroup = map.take("cgroup")?.absolutePath()
         map.finish()
     }
 }

@@ -32,6 +32,7 @@
 
 #define WEIR_NAME_SIZE 96	/* bytes, with the terminating zero */
 #define WEIR_MAX_WORKLOADS 16384
+#define WEIR_POD_SLOTS 4096	/* of weir_podslots; a power of two */
 #define WEIR_MAX_POLICIES 4096	/* slots of distinct policies; equal policies share one */
 #define WEIR_MAX_RULES 32	/* per direction */
 #define WEIR_MAX_SOURCES 64	/* names that rules cite */
@@ -296,6 +297,11 @@ struct weir_tuple {
 	__be16 local_port;
 	__be16 remote_port;
 	__u32 pad;
+};
+
+/* Value of weir_targets: 1 for each port, in host order, that a connection with an origin was ever sent to. */
+struct weir_targets {
+	__u8 ports[65536];
 };
 
 /* Value of weir_origins: what the accepted socket takes over. */
