@@ -18,26 +18,20 @@ struct LoadCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting(options) {
             let configuration = try node.configuration()
-            try Host.require()
+            try Host.requireRoot("intercept traffic")
             if let one = configuration.workloads.first(where: { $0.whenProxyDown == .fallback }) {
                 throw InvalidValue(
                     "workload \(one.name): whenProxyDown: fallback needs a process; "
                         + "start weir agent instead of weir load")
             }
-            if try Host.mountBPFFileSystem(at: configuration.agent.bpffs) {
-                print("mounted the BPF file system at \(configuration.agent.bpffs)")
-            }
             try node.client().refuseIfAnswered()
-            let pins = try node.pins()
-            let wasInstalled = pins.exists
-            let interceptor = try Interceptor.install(pins)
-            do {
-                let logger = Logger(label: "weir", factory: { _ in SwiftLogNoOpLogHandler() })
-                try await Node(interceptor, logger: logger).apply(configuration, watching: false)
-            } catch {
-                if !wasInstalled { Interceptor.uninstall(pins) }
-                throw error
-            }
+            let bpffs = configuration.agent.bpffs
+            let wasMounted = Host.isBPFFileSystem(bpffs)
+            let logger = Logger(label: "weir", factory: { _ in SwiftLogNoOpLogHandler() })
+            let loading = Node(try node.pins(), logger: logger)
+            try await loading.start(configuration, watching: false)
+            if !wasMounted && Host.isBPFFileSystem(bpffs) { print("mounted the BPF file system at \(bpffs)") }
+            if let why = await loading.whyNoPrograms { print("nftables is used: \(why)") }
             print("loaded; \(configuration.workloads.count) workloads are intercepted (weir status shows them)")
         }
     }
@@ -70,7 +64,9 @@ struct UnloadCommand: AsyncParsableCommand {
             let namespaces = try NFTMechanism(pins).removeAll()
             let runs = RunLeftovers.remove()
             unlink(client.path)  // a killed agent's
-            print(isThere || runs > 0 || namespaces > 0 ? "unloaded: \(count) programs detached" : "nothing was loaded")
+            let cleaned = namespaces > 0 ? ", \(namespaces) namespaces cleaned" : ""
+            let isAnything = isThere || runs > 0 || namespaces > 0
+            print(isAnything ? "unloaded: \(count) programs detached\(cleaned)" : "nothing was loaded")
         }
     }
 }

@@ -31,9 +31,12 @@ struct ReadOptions: ParsableArguments {
     @OptionGroup var node: NodeOptions
     @OptionGroup var global: GlobalOptions
 
-    /// Opens what is installed, with the sentence a reader without root needs.
-    func interceptor() throws -> Interceptor {
+    /// Opens what is installed, with the sentences that a reader without root and one without Weir need.
+    func installed() throws -> Installed {
         try Host.requireRoot("read Weir's maps")
-        return try Interceptor.open(try node.pins())
+        let pins = try node.pins()
+        let installed = try Installed(pins)
+        if !installed.isAnything { _ = try Interceptor.open(pins) }
+        return installed
     }
 }

@@ -5,6 +5,8 @@ public struct Place: Sendable {
     public var cgroup: String?
     public var uid: UInt32?
     public var gid: UInt32?
+    /// bpf(2) fails with EPERM, as under a container runtime's seccomp profile.
+    public var isWithoutBPF = false
 
     public init(namespace: String? = nil, cgroup: String? = nil, uid: UInt32? = nil, gid: UInt32? = nil) {
         self.namespace = namespace
@@ -15,6 +17,13 @@ public struct Place: Sendable {
 
     public static let here = Place()
 
+    /// Here, and without bpf(2).
+    public static var withoutBPF: Place {
+        var place = Place()
+        place.isWithoutBPF = true
+        return place
+    }
+
     /// `weir-exercise in ... --`: what to put before a command.
     func prefix() throws -> [String] {
         var words = [try Programs.exercise.get(), "in"]
@@ -22,6 +31,7 @@ public struct Place: Sendable {
         if let cgroup { words += ["--cgroup", cgroup] }
         if let uid { words += ["--uid", String(uid)] }
         if let gid { words += ["--gid", String(gid)] }
+        if isWithoutBPF { words += ["--without-bpf"] }
         return words + ["--"]
     }
 }
