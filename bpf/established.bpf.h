@@ -147,7 +147,7 @@ static __always_inline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_soc
 	struct weir_workload *pod = bpf_map_lookup_elem(&weir_pods, &netns);
 	struct weir_tuple tuple = {};
 
-	if (!pod && !has_cgroup_workloads())
+	if (!pod && !has_origins_elsewhere())
 		return;
 	read_tuple(ctx, &tuple);
 	if (!take_origin(sk, &tuple) && pod)

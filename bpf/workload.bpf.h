@@ -60,6 +60,23 @@ static __always_inline bool has_cgroup_workloads(void)
 	return settings && settings->cgroup_workloads;
 }
 
+/* Connecting takes at most this long, in seconds (net.ipv4.tcp_syn_retries, 6). */
+#define HANDSHAKE_LIMIT 130
+
+/* Whether a socket outside of weir_pods can be the proxy's end of a redirected connection: of a host workload's, or
+ * of one that was connecting when its namespace left. */
+static __always_inline bool has_origins_elsewhere(void)
+{
+	__u32 zero = 0;
+	struct weir_settings *settings = bpf_map_lookup_elem(&weir_settings, &zero);
+
+	if (!settings)
+		return false;
+	return settings->cgroup_workloads ||
+	       (settings->last_removal &&
+		(__u32)(bpf_ktime_get_ns() / 1000000000) - settings->last_removal < HANDSHAKE_LIMIT);
+}
+
 /* The socket's workload, NULL for everyone else; a process outside the mesh
  * pays for this look-up and nothing more. */
 static __always_inline struct weir_workload *find_workload(__u64 netns, struct bpf_sock_addr *ctx)

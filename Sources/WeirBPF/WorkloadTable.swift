@@ -93,7 +93,10 @@ public final class WorkloadTable {
     public func remove(_ key: WorkloadKey) throws(BPFError) {
         switch key {
         case .netns(let cookie):
-            try maps.pods.remove(cookie)
+            if try value(of: key) != nil {
+                try noteRemoval()
+                try maps.pods.remove(cookie)
+            }
             Steering.remove(cookie: cookie, interceptor)
         case .cgroup(let id):
             try maps.cgroups.remove(id)
@@ -126,6 +129,15 @@ public final class WorkloadTable {
     private func countCgroups() throws(BPFError) {
         var settings = try interceptor.settings()
         settings.cgroup_workloads = UInt32(try maps.cgroups.walk(UInt64.self).count)
+        try maps.settings.set(UInt32(0), to: settings)
+    }
+
+    /// Connections that are being made now still need their origin at the proxy.
+    private func noteRemoval() throws(BPFError) {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        var settings = try interceptor.settings()
+        settings.last_removal = UInt32(truncatingIfNeeded: time.tv_sec)
         try maps.settings.set(UInt32(0), to: settings)
     }
 

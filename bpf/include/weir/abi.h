@@ -400,7 +400,7 @@ struct weir_settings {
 	__u32 cgroup_workloads;	/* entries of weir_cgroups: 0 spares everyone the walk */
 	__u32 abi_version;
 	__u32 next_workload;	/* the id the next workload gets, less one */
-	__u32 pad;
+	__u32 last_removal;	/* of a namespace from weir_pods, in seconds of CLOCK_MONOTONIC; 0: none yet */
 };
 
 /* Context of weir_explain: an attempt that nobody makes. */
