@@ -89,11 +89,13 @@ public struct NFTMechanism: Sendable {
     }
 
     private func inside(_ path: String, _ body: (NFT) throws -> Void) throws {
-        let namespace = try NetworkNamespace(path: path)
-        var failure: (any Error)?
-        try namespace.enter { () throws(BPFError) in
-            do { try body(try NFT()) } catch { failure = error }
-        }
-        if let failure { throw failure }
+        try NetworkNamespace(path: path).entered { try body(try NFT()) }
+    }
+}
+
+extension NetworkNamespace {
+    /// `enter` for what fails in other ways.
+    func entered<Result>(_ body: () throws -> Result) throws -> Result {
+        try enter { () throws(BPFError) in Swift.Result(catching: body) }.get()
     }
 }

@@ -3,8 +3,12 @@ import WeirBPF
 import WeirCore
 
 extension NodeCheck {
-    static func workloads(_ pins: PinDirectory) -> [Check] {
+    static func workloads(_ configuration: Configuration, _ pins: PinDirectory) -> [Check] {
         if geteuid() != 0 { return [cannotSee("the workloads are intercepted")] }
+        return installed(pins) + bothInForce(configuration)
+    }
+
+    private static func installed(_ pins: PinDirectory) -> [Check] {
         do {
             let installed = try Installed(pins)
             let steered = Set(pins.attached)

@@ -22,6 +22,8 @@ public struct NodeCheck: Encodable, Sendable {
         public let result: Result
         public let error: String?
         public let hint: String?
+        /// A line each.
+        public let details: [String]?
     }
 
     /// The categories, in the order of the report.
@@ -42,7 +44,7 @@ public struct NodeCheck: Encodable, Sendable {
                 case "foreign": Self.foreign()
                 case "installation": Self.installation(pins)
                 case "agent": Self.agent(client)
-                default: Self.workloads(pins)
+                default: Self.workloads(configuration, pins)
                 }
             categories.append(Category(categoryName: name, checks: checks))
         }
@@ -59,6 +61,7 @@ public struct NodeCheck: Encodable, Sendable {
                 lines.append("\(mark) \(check.description)")
                 if let error = check.error { lines.append("    \(error)") }
                 if let hint = check.hint { lines.append("    \(hint)") }
+                lines += (check.details ?? []).map { "    \($0)" }
             }
             lines.append("")
         }
@@ -66,15 +69,15 @@ public struct NodeCheck: Encodable, Sendable {
     }
 
     static func pass(_ description: String) -> Check {
-        Check(description: description, result: .success, error: nil, hint: nil)
+        Check(description: description, result: .success, error: nil, hint: nil, details: nil)
     }
 
-    static func fail(_ description: String, _ error: String, hint: String? = nil) -> Check {
-        Check(description: description, result: .error, error: error, hint: hint)
+    static func fail(_ description: String, _ error: String, hint: String? = nil, details: [String]? = nil) -> Check {
+        Check(description: description, result: .error, error: error, hint: hint, details: details)
     }
 
-    static func warn(_ description: String, _ error: String, hint: String? = nil) -> Check {
-        Check(description: description, result: .warning, error: error, hint: hint)
+    static func warn(_ description: String, _ error: String, hint: String? = nil, details: [String]? = nil) -> Check {
+        Check(description: description, result: .warning, error: error, hint: hint, details: details)
     }
 
     static func cannotSee(_ description: String) -> Check {
