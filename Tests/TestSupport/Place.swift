@@ -5,6 +5,8 @@ public struct Place: Sendable {
     public var cgroup: String?
     public var uid: UInt32?
     public var gid: UInt32?
+    /// Of a user namespace of its own: "INSIDE OUTSIDE COUNT", of uids and gids. `uid` and `gid` are then those inside.
+    public var userMap: String?
     /// bpf(2) fails with EPERM, as under a container runtime's seccomp profile.
     public var isWithoutBPF = false
 
@@ -31,6 +33,7 @@ public struct Place: Sendable {
         if let cgroup { words += ["--cgroup", cgroup] }
         if let uid { words += ["--uid", String(uid)] }
         if let gid { words += ["--gid", String(gid)] }
+        if let userMap { words += ["--user-map", userMap] }
         if isWithoutBPF { words += ["--without-bpf"] }
         return words + ["--"]
     }

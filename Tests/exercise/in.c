@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * in: runs a command in a network namespace, in a cgroup, under other ids,
- * with the same pid, and where bpf(2) is refused.  The command dies with the thread that started it, so
+ * in a user namespace of its own, with the same pid, and where bpf(2) is refused.  The command dies with the thread that started it, so
  * nothing outlives a killed test (start it from a thread that stays).
  *
  * The program is opened before the ids change: one in a directory that only
@@ -66,9 +66,10 @@ int in_command(int argc, char **argv)
 		{"gid", required_argument, NULL, 'g'},
 		{"orphan", no_argument, NULL, 'o'},
 		{"without-bpf", no_argument, NULL, 'b'},
+		{"user-map", required_argument, NULL, 'm'},
 		{0},
 	};
-	const char *netns = NULL, *cgroup = NULL;
+	const char *netns = NULL, *cgroup = NULL, *mapping = NULL;
 	long uid = -1, gid = -1;
 	bool orphan = false, without_bpf = false;
 	int option, program;
@@ -81,6 +82,7 @@ int in_command(int argc, char **argv)
 		case 'g': gid = parse_number(optarg, 0, 0xfffffffe); break;
 		case 'o': orphan = true; break;
 		case 'b': without_bpf = true; break;
+		case 'm': mapping = optarg; break;
 		default: return 64;
 		}
 	}
@@ -98,6 +100,8 @@ int in_command(int argc, char **argv)
 	program = open_program(argv[optind]);
 	if (program < 0)
 		die_errno(argv[optind]);
+	if (mapping)
+		enter_user_namespace(mapping);
 	become(uid, gid);
 	/* A change of ids clears this, so it comes after. */
 	if (!orphan && prctl(PR_SET_PDEATHSIG, SIGKILL))
