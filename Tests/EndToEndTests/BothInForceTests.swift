@@ -25,7 +25,9 @@ extension EndToEnd {
             #expect(!same.output.contains("these decided differently"))
             #expect(!same.output.contains("is not understood"))
 
-            try weir.configure([.istio(pod, "dns: all\noutbound: {excludePorts: [9000], excludeRanges: [10.96.0.0/16]}")])
+            try weir.configure([
+                .istio(pod, "dns: all\noutbound: {excludePorts: [9000], excludeRanges: [10.96.0.0/16]}")
+            ])
             let other = try weir.run(["check", "--category", "workloads"])
             observed("another in each, with iptables-\(variant)", other.output)
             #expect(other.status == 1)
@@ -54,7 +56,8 @@ extension EndToEnd {
             try Command.run(["nft", "add table inet istio-proxy-nat"], in: pod.namespace.place)
             let weir = try Installation([.istio(pod)])
             let check = try weir.succeed(["check", "--category", "workloads"])
-            #expect(check.contains("the nftables table inet istio-proxy-nat is in force, too; its rules are not compared"))
+            #expect(
+                check.contains("the nftables table inet istio-proxy-nat is in force, too; its rules are not compared"))
         }
     }
 }

@@ -22,7 +22,9 @@ import WeirCore
         #expect(rules.isIntercepting)
         #expect(rules.mesh == mesh)
         #expect(rules.rules.allSatisfy { $0.unknown == nil })
-        let comparison = try Self.compare(try #require(Profile.named(mesh)), rules) { $0.dns = mesh == "istio" ? .all : .off }
+        let comparison = try Self.compare(try #require(Profile.named(mesh)), rules) {
+            $0.dns = mesh == "istio" ? .all : .off
+        }
         #expect(comparison.differences == [])
         #expect(comparison.unknown == [])
         #expect(comparison.count > 200)

@@ -47,7 +47,8 @@ private struct Walk {
     func run(_ chain: String, depth: Int) -> IPTables.Outcome? {
         // The kernel takes no rules that go in circles.
         guard depth < 32 else { return nil }
-        for rule in chains[chain] ?? [] where rule.matches.allSatisfy({ $0.fits(attempt, input: input, output: output) }) {
+        for rule in chains[chain] ?? []
+        where rule.matches.allSatisfy({ $0.fits(attempt, input: input, output: output) }) {
             if rule.unknown != nil { return .unknown(rule) }
             switch rule.target {
             case .accept: return .direct

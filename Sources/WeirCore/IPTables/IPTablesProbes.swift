@@ -13,7 +13,8 @@ struct IPTablesProbes {
     init(_ policy: CompiledPolicy, _ rules: IPTables, own: [Address]) {
         self.own = own.filter { $0.isIPv4 != rules.isIPv6 && !$0.isLoopback }
         owners = Self.owners(policy, rules)
-        let loopback: [Address] = rules.isIPv6 ? [.loopback6, Address(high: 0, low: 6)] : [.loopback4, Address(ipv4: 0x7f00_0006)]
+        let loopback: [Address] =
+            rules.isIPv6 ? [.loopback6, Address(high: 0, low: 6)] : [.loopback4, Address(ipv4: 0x7f00_0006)]
         // Of documentation's ranges: RFC 3849 and RFC 5737.
         let away =
             rules.isIPv6 ? Address(high: 0x2001_0db8_cafe_0000, low: 7) : Address(ipv4: 0xc633_6407)
@@ -60,7 +61,9 @@ struct IPTablesProbes {
     }
 
     private static func addresses(_ policy: CompiledPolicy, _ rules: IPTables) -> [Address] {
-        let ranges = (rules.ranges + policy.prefixes.map(\.range)).filter { $0.isIPv4 != rules.isIPv6 && $0.length > 96 }
+        let ranges = (rules.ranges + policy.prefixes.map(\.range)).filter {
+            $0.isIPv4 != rules.isIPv6 && $0.length > 96
+        }
         let edges = ranges.flatMap { [$0.address, $0.last, $0.next] }
         return unique(edges.filter { $0.isIPv4 != rules.isIPv6 && !$0.isUnspecified })
     }

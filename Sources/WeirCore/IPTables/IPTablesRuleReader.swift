@@ -38,7 +38,9 @@ struct IPTablesRuleReader {
         case "-o": add(.output(next()))
         case "-p":
             let name = next()
-            if name != "all" { add(.transport(Transport.allCases.first { "\($0)" == name || "\($0.rawValue)" == name })) }
+            if name != "all" {
+                add(.transport(Transport.allCases.first { "\($0)" == name || "\($0.rawValue)" == name }))
+            }
         default: return false
         }
         return true
@@ -108,7 +110,9 @@ struct IPTablesRuleReader {
     private mutating func ports() -> IPTablesMatch.Condition? {
         let ranges = next().split(separator: ",").map { item -> PortRange? in
             let ends = item.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-            guard let first = UInt16(ends[0]), let last = UInt16(ends[ends.count - 1]), first <= last else { return nil }
+            guard let first = UInt16(ends[0]), let last = UInt16(ends[ends.count - 1]), first <= last else {
+                return nil
+            }
             return PortRange(first, last)
         }
         return ranges.contains(nil) ? nil : .ports(ranges.compactMap(\.self))
