@@ -25,7 +25,7 @@ struct CheckCommand: ParsableCommand {
         try reportingNow(read.global) {
             let configuration = try read.node.configuration()
             let check = NodeCheck(
-                wanted, configuration, pins: try read.node.pins(), client: try read.node.client())
+                wanted, configuration, pins: configuration.agent.pinDirectory, client: configuration.agent.client)
             print(read.output == .json ? try JSONText.render(check) : check.text)
             if !check.success { throw ExitCode(1) }
         }

@@ -24,11 +24,11 @@ struct LoadCommand: AsyncParsableCommand {
                     "workload \(one.name): whenProxyDown: fallback needs a process; "
                         + "start weir agent instead of weir load")
             }
-            try node.client().refuseIfAnswered()
+            try configuration.agent.client.refuseIfAnswered()
             let bpffs = configuration.agent.bpffs
             let wasMounted = Host.isBPFFileSystem(bpffs)
             let logger = Logger(label: "weir", factory: { _ in SwiftLogNoOpLogHandler() })
-            let loading = Node(try node.pins(), logger: logger)
+            let loading = Node(configuration.agent.pinDirectory, logger: logger)
             try await loading.start(configuration, watching: false)
             if !wasMounted && Host.isBPFFileSystem(bpffs) { print("mounted the BPF file system at \(bpffs)") }
             if let why = await loading.whyNoPrograms { print("nftables is used: \(why)") }
@@ -49,8 +49,8 @@ struct UnloadCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting(options) {
             try Host.requireRoot("unload")
-            let client = try node.client()
-            let pins = try node.pins()
+            let settings = try node.configuration().agent
+            let (client, pins) = (settings.client, settings.pinDirectory)
             if let agent = client.status() {
                 _ = client.request("POST", "/v1/stop") { _ in }
                 for _ in 0..<150 where client.isAnswered { try await Task.sleep(for: .milliseconds(100)) }

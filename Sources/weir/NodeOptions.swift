@@ -16,12 +16,14 @@ struct NodeOptions: ParsableArguments {
         return try ConfigurationFile.read(ConfigurationFile.standard)
     }
 
-    func pins() throws -> PinDirectory {
-        let agent = try configuration().agent
-        return PinDirectory(path: "\(agent.bpffs)/\(agent.pins)")
-    }
+    func pins() throws -> PinDirectory { try configuration().agent.pinDirectory }
 
-    func client() throws -> AdminClient { AdminClient(path: try configuration().agent.socket) }
+    func client() throws -> AdminClient { try configuration().agent.client }
+}
+
+extension Configuration.Agent {
+    var pinDirectory: PinDirectory { PinDirectory(path: "\(bpffs)/\(pins)") }
+    var client: AdminClient { AdminClient(path: socket) }
 }
 
 /// Options of commands that read.

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import WeirAgent
 import WeirBPF
+import WeirCore
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,8 +13,9 @@ struct StatusCommand: ParsableCommand {
     func run() throws {
         try reportingNow(read.global) {
             try Host.requireRoot("read Weir's state")
-            let agent = try read.node.client().status()
-            let pins = try read.node.pins()
+            let settings = try read.node.configuration().agent
+            let agent = settings.client.status()
+            let pins = settings.pinDirectory
             let installed = try Installed(pins)
             let status = NodeStatus(
                 installed: installed.isAnything || agent != nil, pins: pins.path, agent: agent,

@@ -12,6 +12,8 @@ final class EBPFMechanism {
     let table: WorkloadTable
     private let logger: Logger
     private var routes: [UInt64: RouteKeeper] = [:]
+    /// What stands in the kernel of namespaces that are not held, by an earlier process or since they were let go.
+    private var inherited: [UInt64: [CIDR]]
     /// Told the cookie of a namespace whose routes or interfaces have changed.
     private let routesChanged: @Sendable (UInt64) -> Void
 
@@ -21,21 +23,32 @@ final class EBPFMechanism {
     ) throws(BPFError) {
         interceptor = try Interceptor.install(pins)
         table = try WorkloadTable(interceptor)
+        inherited = try RouteTable.written(interceptor.maps)
         self.logger = logger
         self.routesChanged = routesChanged
     }
 
+    /// Puts the policies of workloads that are about to be entered into the kernel, which many at once do faster.
+    /// - Returns: their slots.
+    func prepare(_ resolved: [ResolvedWorkload]) throws(BPFError) -> [WorkloadKey: UInt32] {
+        let slots = try table.policies.place(resolved.map(\.policy))
+        return Dictionary(zip(resolved.map(\.key), slots), uniquingKeysWith: { $1 })
+    }
+
     /// Enters a workload: from here on its connections are decided.
+    /// - Parameter prepared: the slot of its policy, if it has one already.
     /// - Returns: the workload's id.
-    func enter(_ resolved: ResolvedWorkload, fallbackPort: UInt16?, watching: Bool) throws(BPFError) -> UInt32 {
+    func enter(
+        _ resolved: ResolvedWorkload, prepared: UInt32?, fallbackPort: UInt16?, watching: Bool
+    ) throws(BPFError) -> UInt32 {
         try keepRoutes(of: resolved, watching: watching)
-        let slot = try table.policies.place(resolved.policy)
+        let slot = if let prepared { prepared } else { try table.policies.place(resolved.policy) }
         if let keeper = routes[resolved.cookie] {
             try InterfaceTable.synchronize(
                 keeper.namespace, policy: resolved.policy, slot: slot, interceptor.maps)
         }
         return try table.register(
-            resolved.key, name: resolved.workload.name, policy: resolved.policy,
+            resolved.key, name: resolved.workload.name, slot: slot,
             whenProxyDown: weir_when_proxy_down(UInt32(resolved.workload.whenProxyDown.rawValue)),
             fallbackPort: fallbackPort ?? 0, followPassed: resolved.workload.followPassed)
     }
@@ -83,7 +96,8 @@ final class EBPFMechanism {
 
     private func keepRoutes(of resolved: ResolvedWorkload, watching: Bool) throws(BPFError) {
         guard routes[resolved.cookie] == nil else { return }
-        let keeper = try RouteKeeper(resolved.namespacePath, interceptor.maps)
+        let keeper = try RouteKeeper(
+            resolved.namespacePath, interceptor.maps, written: inherited.removeValue(forKey: resolved.cookie) ?? [])
         if watching {
             let (cookie, changed) = (resolved.cookie, routesChanged)
             keeper.monitor = try RouteMonitor(keeper.namespace) { changed(cookie) }
@@ -120,13 +134,16 @@ final class EBPFMechanism {
     /// What the maps know of a namespace that nobody holds any more.
     private func forgetNamespace(_ cookie: UInt64) throws(BPFError) {
         guard routes[cookie] == nil else { return }
+        inherited[cookie] = nil
         try RouteTable.clear(cookie: cookie, interceptor.maps)
         try InterfaceTable.clear(cookie: cookie, interceptor.maps)
     }
 
     /// Holds a namespace no longer that has lost its name, or it could never end. While processes keep it alive they
     /// stay intercepted; what the kernel knows of it goes when it is made anew or removed from the configuration.
-    func letGo(of cookie: UInt64) { routes[cookie] = nil }
+    func letGo(of cookie: UInt64) {
+        if let keeper = routes.removeValue(forKey: cookie) { inherited[cookie] = keeper.table.prefixes }
+    }
 
     /// Stops following changes.
     func stop() { routes = [:] }

@@ -53,9 +53,9 @@ public actor Node {
         try install(for: new)
         var resolved: [ResolvedWorkload] = []
         var problems: [String] = []
-        for workload in new.workloads {
+        for (workload, result) in zip(new.workloads, await ResolvedWorkload.all(new.workloads)) {
             do {
-                let one = try ResolvedWorkload(workload)
+                let one = try result.get()
                 if choice(of: workload, new).mechanism == .nftables { try Self.requireNFT(one) }
                 resolved.append(one)
             } catch {
@@ -68,7 +68,8 @@ public actor Node {
         let names = Set(resolved.map(\.workload.name))
         for (name, gone) in workloads where !names.contains(name) { await remove(gone, name) }
         try removeStrangers(keeping: resolved)
-        for one in resolved { try await put(one, watching: watching) }
+        let slots = try ebpf?.prepare(resolved.filter { choice(of: $0.workload, new).mechanism == .ebpf }) ?? [:]
+        for one in resolved { try await put(one, slot: slots[one.key], watching: watching) }
         try ebpf?.table.releasePolicies()
         try ebpf?.forgetRoutes(keeping: Set(workloads.values.map(\.resolved.cookie)))
     }
@@ -131,7 +132,8 @@ public actor Node {
         }
     }
 
-    private func put(_ resolved: ResolvedWorkload, watching: Bool) async throws {
+    /// - Parameter slot: of its policy, when that is in the kernel already.
+    private func put(_ resolved: ResolvedWorkload, slot: UInt32? = nil, watching: Bool) async throws {
         let workload = resolved.workload
         if let present = workloads[workload.name], present.resolved.key != resolved.key {
             await remove(present, workload.name)
@@ -139,7 +141,8 @@ public actor Node {
         let choice = choice(of: workload, configuration)
         guard choice.mechanism == .ebpf, let ebpf else { return try await putNFT(resolved, choice) }
         let fallbackPort = try fallbackPort(for: resolved)
-        let id = try ebpf.enter(resolved, fallbackPort: fallbackPort, watching: watching)
+        let id = try ebpf.enter(
+            resolved, prepared: slot, fallbackPort: fallbackPort, watching: watching)
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
         try ebpf.steer(resolved, id: id)
