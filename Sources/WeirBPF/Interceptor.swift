@@ -100,6 +100,8 @@ public final class Interceptor: Sendable {
             if let explain = object.program("weir_explain") { try staging.pin(explain, "programs/weir_explain") }
             let interceptor = Interceptor(maps: try Maps { name throws(BPFError) in try staging.map(name) }, pins: pins)
             try interceptor.initialize()
+            // Each namespace loads its own later; a kernel that does not take it is to be found out now.
+            _ = try Steering.load(cookie: 0, interceptor.maps)
             let links = try attach(object, to: root)
             defer { for link in links { close(link.link) } }
             for link in links { try staging.pin(link.link, "links/\(link.program)") }

@@ -60,7 +60,17 @@ public final class WorkloadTable {
         _ key: WorkloadKey, name: String, policy: CompiledPolicy, whenProxyDown: weir_when_proxy_down,
         fallbackPort: UInt16 = 0, followPassed: Bool = false
     ) throws(BPFError) -> UInt32 {
-        let slot = try policies.place(policy)
+        try register(
+            key, name: name, slot: try policies.place(policy), whenProxyDown: whenProxyDown,
+            fallbackPort: fallbackPort, followPassed: followPassed)
+    }
+
+    /// The same with a policy that has a slot already.
+    @discardableResult
+    public func register(
+        _ key: WorkloadKey, name: String, slot: UInt32, whenProxyDown: weir_when_proxy_down,
+        fallbackPort: UInt16 = 0, followPassed: Bool = false
+    ) throws(BPFError) -> UInt32 {
         var value = weir_workload()
         let earlier = try self.value(of: key)
         if let earlier, RegisteredWorkload(key: key, value: earlier).name == name {

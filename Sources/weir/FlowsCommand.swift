@@ -32,7 +32,10 @@ struct FlowsCommand: ParsableCommand {
     }
 
     private func workloadNames() throws -> [UInt32: String] {
-        let workloads = try WorkloadTable.read(try read.interceptor().maps)
+        guard let interceptor = try read.installed().interceptor else {
+            throw InvalidValue("nftables keeps no records of connections; weir stats has its counters")
+        }
+        let workloads = try WorkloadTable.read(interceptor.maps)
         return Dictionary(workloads.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
     }
 

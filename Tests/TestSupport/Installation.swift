@@ -10,33 +10,36 @@ public final class Installation: Sendable {
 
     private let listen: Int
 
-    /// - Parameter workloads: YAML, an element of the list each.
-    public init(_ workloads: [String] = []) throws {
+    /// - Parameters:
+    ///   - workloads: YAML, an element of the list each.
+    ///   - mechanism: the node's.
+    public init(_ workloads: [String] = [], mechanism: String = "ebpf") throws {
         let number = Workspace.nextNumber()
         pins = "\(Workspace.ownPrefix)\(number)"
         socket = Workspace.newPath("weir.sock")
         file = try Workspace.write("weir.yaml")
         listen = try Self.freePort()
-        try configure(workloads)
+        try configure(workloads, mechanism: mechanism)
     }
 
     deinit {
         if !isGone { _ = try? unload() }
     }
 
-    /// Whether nothing of it is in the BPF file system.
+    /// Whether nothing of it is in the BPF file system, nor written down in /run/weir.
     public var isGone: Bool {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/sys/fs/bpf")) ?? []
-        return !names.contains { $0.hasPrefix(pins) }
+        let hasRules = access("/run/weir/namespaces-\(pins)", F_OK) == 0
+        return !hasRules && !names.contains { $0.hasPrefix(pins) }
     }
 
     /// Writes the configuration as editors do: a new file in the old one's place.
-    public func configure(_ workloads: [String]) throws {
+    public func configure(_ workloads: [String], mechanism: String = "ebpf") throws {
         let list = workloads.map { element in
             "  - " + element.split(separator: "\n").joined(separator: "\n    ") + "\n"
         }
         let text = """
-            mechanism: ebpf
+            mechanism: \(mechanism)
             agent: {pins: \(pins), socket: \(socket), listen: "127.0.0.1:\(listen)"}
             workloads:\(workloads.isEmpty ? " []" : "")
             \(list.joined())

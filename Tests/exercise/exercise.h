@@ -70,6 +70,7 @@ void json_print(const struct json *j);
 /* identity.c */
 void join_cgroup(const char *directory);
 int open_netns(const char *name_or_path);
+void enter_user_namespace(const char *mapping);	/* "INSIDE OUTSIDE COUNT", of uids and gids */
 void become(long uid, long gid);	/* for good; -1 leaves as it is */
 /* A socket made under other ids than the process goes on with. */
 int socket_made_by(long uid, long gid, int domain, int type, int protocol);
@@ -164,6 +165,7 @@ int connect_command(int argc, char **argv);
 int dns_command(int argc, char **argv);
 int in_command(int argc, char **argv);
 int listen_command(int argc, char **argv);
+int reach_command(int argc, char **argv);
 int storm_command(int argc, char **argv);
 int storm_server_command(int argc, char **argv);
 
