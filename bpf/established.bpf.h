@@ -152,6 +152,8 @@ static __always_inline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_soc
 	read_tuple(ctx, &tuple);
 	if (!take_origin(sk, &tuple) && pod)
 		record_inbound(ctx, sk, &tuple, pod);
+	if (pod && pod->acceleration)
+		meet(ctx, sk, &tuple, pod);
 }
 
 /* Whether inbound.bpf.h can steer connections to this port: to the outbound one
@@ -219,17 +221,18 @@ static __always_inline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *
 
 	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 
-	if (!socket)
-		return;
-	if (new_state == BPF_TCP_ESTABLISHED)
+	if (socket && new_state == BPF_TCP_ESTABLISHED)
 		socket->flags |= WEIR_SOCKET_ESTABLISHED;
-	else
+	if (new_state == BPF_TCP_ESTABLISHED)
+		return;
+	if (socket)
 		on_close(ctx, sk, socket, old_state);
+	leave_pair(sk);
 }
 
 /*
  * When: at each of the events below, for every TCP socket below the cgroup.
- * Reads: weir_socks; for accepted sockets weir_pods, weir_settings, weir_origins.
+ * Reads: weir_socks, weir_ends; for accepted sockets weir_pods, weir_settings, weir_origins.
  * Writes: weir_origins, weir_socks, weir_listeners, weir_counters, weir_flows.
  * Returns: 1; the value means nothing for these events.
  */
@@ -240,7 +243,8 @@ int weir_sockops(struct bpf_sock_ops *ctx)
 
 	/* Six calls come with every connection of the node, and most are about other things. */
 	if (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB &&
-	    op != BPF_SOCK_OPS_STATE_CB && op != BPF_SOCK_OPS_TCP_LISTEN_CB)
+	    op != BPF_SOCK_OPS_STATE_CB && op != BPF_SOCK_OPS_TCP_LISTEN_CB &&
+	    op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
 		return 1;
 
 	struct bpf_sock *sk = ctx->sk;
@@ -250,6 +254,9 @@ int weir_sockops(struct bpf_sock_ops *ctx)
 	switch (op) {
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		on_syn(ctx, sk);
+		break;
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+		on_connected(ctx, sk);
 		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
 		on_accepted(ctx, sk);

@@ -60,10 +60,10 @@ struct Object: ~Copyable {
         try WeirBPF.check(bpf_map__reuse_fd(mine, map.raw), "reuse", "the map \(map.name)")
     }
 
-    /// Sets the object's constant (section .rodata.weir) before it is loaded.
-    func setConstant<Value: BitwiseCopyable>(_ value: Value) throws(BPFError) {
+    /// Sets a constant, which is alone in its section, before the object is loaded.
+    func setConstant<Value: BitwiseCopyable>(_ value: Value, section: String = ".rodata.weir") throws(BPFError) {
         var map = bpf_object__next_map(pointer, nil)
-        while let current = map, !String(cString: bpf_map__name(current)).hasSuffix(".rodata.weir") {
+        while let current = map, !String(cString: bpf_map__name(current)).hasSuffix(section) {
             map = bpf_object__next_map(pointer, current)
         }
         guard let map else { return }

@@ -58,7 +58,8 @@ public final class WorkloadTable {
     @discardableResult
     public func register(
         _ key: WorkloadKey, name: String, policy: CompiledPolicy, whenProxyDown: weir_when_proxy_down,
-        fallbackPort: UInt16 = 0, followPassed: Bool = false
+        fallbackPort: UInt16 = 0, followPassed: Bool = false, acceleration: AccelerationScope = [],
+        accelerationBudget: Int = 0
     ) throws(BPFError) -> UInt32 {
         let slot = try policies.place(policy)
         var value = weir_workload()
@@ -75,6 +76,8 @@ public final class WorkloadTable {
         value.when_proxy_down = UInt8(whenProxyDown.rawValue)
         value.fallback_port = fallbackPort.bigEndian
         value.flags = followPassed ? WEIR_WORKLOAD_FOLLOW_PASSED.rawValue : 0
+        value.acceleration = acceleration.rawValue
+        value.budget = UInt32(accelerationBudget)
         try set(key, value)
         return value.id
     }

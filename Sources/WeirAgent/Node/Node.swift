@@ -87,7 +87,10 @@ public actor Node {
         let id = try table.register(
             resolved.key, name: workload.name, policy: resolved.policy,
             whenProxyDown: weir_when_proxy_down(UInt32(workload.whenProxyDown.rawValue)),
-            fallbackPort: fallbackPort ?? 0, followPassed: workload.followPassed)
+            fallbackPort: fallbackPort ?? 0, followPassed: workload.followPassed,
+            acceleration: try acceleration(of: resolved),
+            accelerationBudget: workload.accelerationBudget ?? configuration.accelerationBudget)
+        try routes[resolved.cookie]?.table.setNear(try !acceleration(of: resolved).isEmpty)
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
         if let cgroup = resolved.proxyCgroup, let slot = try table.value(of: resolved.key)?.policy {
@@ -103,6 +106,13 @@ public actor Node {
     private func mechanism(of resolved: ResolvedWorkload, _ configuration: Configuration) -> Mechanism {
         let wanted = resolved.workload.mechanism ?? configuration.mechanism
         return wanted == .nftables ? .nftables : .ebpf
+    }
+
+    /// What the short cut does for a workload. Both ends are told by their namespaces, which host workloads share.
+    private func acceleration(of resolved: ResolvedWorkload) throws(BPFError) -> AccelerationScope {
+        guard resolved.isPod, try interceptor.hasShortCut else { return [] }
+        let wanted = resolved.workload.acceleration ?? configuration.acceleration
+        return wanted.scope(readsUntilEmpty: resolved.workload.proxyReadsUntilEmpty, allowed: .all)
     }
 
     /// The rules are in force before the kernel forgets the workload, so that no connection is decided by neither.
