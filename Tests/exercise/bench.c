@@ -64,6 +64,7 @@ void json_sample(struct json *j, const char *key, uint32_t *sample, size_t count
 
 struct timing {
 	uint32_t *connect, *cycle;	/* ns: connect() alone; with socket() and close() */
+	bool to_first_byte;		/* "connect" ends when a byte has come */
 };
 
 static bool measure(const struct endpoint *to, struct timing *t, size_t at)
@@ -71,9 +72,12 @@ static bool measure(const struct endpoint *to, struct timing *t, size_t at)
 	static const struct linger now = {.l_onoff = 1};
 	uint64_t begin = now_ns(), before, after;
 	int fd = socket(to->any.sa_family, SOCK_STREAM, 0), error;
+	char byte;
 
 	before = now_ns();
 	error = connect(fd, &to->any, to->length);
+	if (!error && t->to_first_byte && recv(fd, &byte, 1, 0) != 1)
+		die("bench-connect: the other side is no bench-sink --mode greet");
 	after = now_ns();
 	if (error)
 		return false;
@@ -104,10 +108,11 @@ int bench_connect_command(int argc, char **argv)
 		{"warmup", required_argument, NULL, 'w'},
 		{"netns-a", required_argument, NULL, 'A'},
 		{"netns-b", required_argument, NULL, 'B'},
+		{"first-byte", no_argument, NULL, 'f'},
 		{0},
 	};
 	struct endpoint targets[2];
-	struct timing timings[2];
+	struct timing timings[2] = {0};
 	int netns[2] = {-1, -1};
 	long count = 20000, warmup = 1000;
 	char text[ENDPOINT_TEXT];
@@ -121,6 +126,8 @@ int bench_connect_command(int argc, char **argv)
 			warmup = parse_number(optarg, 0, 10000000);
 		else if (option == 'A' || option == 'B')
 			netns[option - 'A'] = open_netns(optarg);
+		else if (option == 'f')
+			timings[0].to_first_byte = timings[1].to_first_byte = true;
 		else
 			return 64;
 	}

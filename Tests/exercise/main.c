@@ -36,7 +36,7 @@ static const struct {
 	 "      [--mode storm|reset|refused|abort|timeout] [--seconds S] [--patience MS]"},
 	{"storm-server", storm_server_command,
 	 "--port P... [--workers K] [--stall]: until SIGTERM, then prints"},
-	{"bench-sink", bench_sink_command, "--port P [--mode accept|echo|discard]"},
+	{"bench-sink", bench_sink_command, "--port P [--mode accept|greet|echo|discard]"},
 	{"bench-connect", bench_connect_command,
 	 "A:P [B:P] [--count N] [--warmup N] [--netns-a NAME|PATH] [--netns-b NAME|PATH]:\n"
 	 "      connect() and close(), A and B in turn"},

@@ -24,6 +24,19 @@ enum Metrics {
             out += "weir_bytes_total{\(labels(row, names)),flow=\"sent\"} \(row.sentBytes)\n"
             out += "weir_bytes_total{\(labels(row, names)),flow=\"received\"} \(row.receivedBytes)\n"
         }
+        let paths = try maps.readPaths()
+        family(&out, "weir_messages", "counter", "Messages of accelerated workloads by the path they took and why.")
+        for row in paths where row.messages > 0 {
+            out += "weir_messages_total{\(labels(row, names))} \(row.messages)\n"
+        }
+        family(&out, "weir_message_bytes", "counter", "Bytes of these messages.", unit: "bytes")
+        for row in paths where row.bytes > 0 {
+            out += "weir_message_bytes_total{\(labels(row, names))} \(row.bytes)\n"
+        }
+        family(&out, "weir_sockets_left_out", "counter", "Sockets that take no part in the short cut, by why.")
+        for row in paths where row.sockets > 0 {
+            out += "weir_sockets_left_out_total{\(labels(row, names))} \(row.sockets)\n"
+        }
         family(&out, "weir_flow_records_lost", "counter", "Records of connections that the ring had no room for.")
         out += "weir_flow_records_lost_total \(rows.filter { $0.workload == 0 }.reduce(0) { $0 + $1.connections })\n"
         family(&out, "weir_workloads", "gauge", "Workloads that are intercepted.")
@@ -45,6 +58,12 @@ enum Metrics {
         let name = escape(names[row.workload] ?? "\(row.workload)")
         return "workload=\"\(name)\",direction=\"\(row.direction.word)\",verdict=\"\(row.verdict.word)\","
             + "reason=\"\(row.reason.word)\",protocol=\"\(row.transport)\",mechanism=\"ebpf\""
+    }
+
+    private static func labels(_ row: PathRow, _ names: [UInt32: String]) -> String {
+        let name = escape(names[row.workload] ?? "\(row.workload)")
+        let path = row.path == .redirect ? "redirect" : "stack"
+        return "workload=\"\(name)\",path=\"\(path)\",reason=\"\(row.path.word)\""
     }
 
     private static func escape(_ text: String) -> String {

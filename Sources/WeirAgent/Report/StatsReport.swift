@@ -5,10 +5,17 @@ import WeirCore
 public struct StatsReport: Encodable, Sendable {
     public let schema = "weir.stats/v1"
     public var rows: [Row]
+    /// Messages of accelerated workloads.
+    public var paths: [Path]
 
     public struct Row: Encodable, Sendable, Hashable {
         public let workload: String
         public var counter: CounterRow
+    }
+
+    public struct Path: Encodable, Sendable, Hashable {
+        public let workload: String
+        public var path: PathRow
     }
 
     /// - Parameter name: only this workload; nil for all.
@@ -22,7 +29,12 @@ public struct StatsReport: Encodable, Sendable {
             let owner = names[row.workload] ?? "(gone: \(row.workload))"
             return name == nil || name == owner ? Row(workload: owner, counter: row) : nil
         }
-        return StatsReport(rows: rows.sorted { $0.workload < $1.workload })
+        let paths = try maps.readPaths().compactMap { row -> Path? in
+            let owner = names[row.workload] ?? "(gone: \(row.workload))"
+            return name == nil || name == owner ? Path(workload: owner, path: row) : nil
+        }
+        return StatsReport(
+            rows: rows.sorted { $0.workload < $1.workload }, paths: paths.sorted { $0.workload < $1.workload })
     }
 
     /// What was added since an earlier reading; rows that did not change are left out.
@@ -44,7 +56,21 @@ public struct StatsReport: Encodable, Sendable {
                 row.counter.sentBytes &-= old.sentBytes
                 row.counter.receivedBytes &-= old.receivedBytes
                 return row
-            })
+            }, paths: pathsSince(earlier))
+    }
+
+    private func pathsSince(_ earlier: StatsReport) -> [Path] {
+        let before = Dictionary(
+            earlier.paths.map { ([$0.workload, $0.path.path.word], $0.path) }, uniquingKeysWith: { first, _ in first })
+        return paths.compactMap { one in
+            var one = one
+            guard let old = before[[one.workload, one.path.path.word]] else { return one }
+            if old == one.path { return nil }
+            one.path.messages &-= old.messages
+            one.path.bytes &-= old.bytes
+            one.path.sockets &-= old.sockets
+            return one
+        }
     }
 
     public var text: String {
@@ -58,6 +84,17 @@ public struct StatsReport: Encodable, Sendable {
                 row.workload, counter.direction.word, counter.verdict.word, counter.reason.word, counter.transport,
                 "\(counter.connections)", "\(counter.failed)", Quantity.bytes(counter.sentBytes),
                 Quantity.bytes(counter.receivedBytes),
+            ])
+        }
+        return paths.isEmpty ? table.text : table.text + "\n\n" + pathTable
+    }
+
+    private var pathTable: String {
+        var table = Table(["workload", "messages by", "path", "messages", "bytes", "sockets"], numeric: [3, 4, 5])
+        for one in paths {
+            table.add([
+                one.workload, one.path.path == .redirect ? "short cut" : "stack", one.path.path.word,
+                "\(one.path.messages)", Quantity.bytes(one.path.bytes), "\(one.path.sockets)",
             ])
         }
         return table.text
