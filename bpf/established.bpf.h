@@ -225,7 +225,8 @@ static __always_inline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *
 		socket->flags |= WEIR_SOCKET_ESTABLISHED;
 	if (new_state == BPF_TCP_ESTABLISHED)
 		return;
-	if (socket)
+	/* Only the end that is recorded has a start: the other one may be followed because of its pair. */
+	if (socket && socket->started_ns)
 		on_close(ctx, sk, socket, old_state);
 	leave_pair(sk);
 }

@@ -9,12 +9,10 @@ import WeirCore
 final class ShortCutLab {
     enum Side: Int, CaseIterable { case a, b }
 
-    /// Whom a listener or a caller belongs to, as the programs see it.
+    /// Whom a socket belongs to, as the programs see it.
     enum Who { case application, proxy }
 
     static let proxyPort: UInt16 = 15001
-    /// What tells the proxy's sockets here: a test process cannot be two users.
-    private static let proxyMark: UInt32 = 1337
 
     let interceptor: Interceptor
     private let namespaces: [Namespace]
@@ -29,7 +27,10 @@ final class ShortCutLab {
         init(_ path: String) throws(BPFError) { value = try NetworkNamespace(path: path) }
     }
 
-    init(_ scope: AccelerationScope = .all, budget: Int = 256 << 10, unguarded: Bool = false) throws {
+    /// - Parameter root: whose sockets those of this process are; a listener at the proxy's port is the proxy's anyway.
+    init(
+        _ scope: AccelerationScope = .all, budget: Int = 256 << 10, root: Who = .application, unguarded: Bool = false
+    ) throws {
         namespaces = [try Namespace(), try Namespace()]
         try namespaces[0].ip([
             "link add eth0 type veth peer name eth0 netns \(namespaces[1].name)", "link set eth0 up", "link set lo up",
@@ -43,8 +44,7 @@ final class ShortCutLab {
         table = try WorkloadTable(interceptor)
         var specification = PolicySpecification(dialect: .custom)
         specification.outboundPort = Self.proxyPort
-        specification.proxyUIDs = [1337]
-        specification.mark = Self.proxyMark
+        specification.proxyUIDs = [root == .proxy ? 0 : 1337]
         specification.inboundEnabled = false
         // Sockets call their peers themselves.
         specification.outboundExcludePorts = [PortRange(8080), PortRange(Self.proxyPort)]
@@ -74,17 +74,24 @@ final class ShortCutLab {
     /// A connection between two sockets of this process, made inside the pods.
     /// - Parameter loopback: call 127.0.0.1 or ::1, which is in the caller's own pod.
     func connect(
-        _ caller: (Side, Who), to callee: (Side, Who), _ family: Family = .ipv4, loopback: Bool = false
+        _ caller: Side, to callee: (Side, Who), _ family: Family = .ipv4, loopback: Bool = false,
+        multipath: Bool = false
     ) throws -> StreamPair {
         let address = loopback ? family.loopback : Self.address(callee.0, family)
         let listener = try held[callee.0.rawValue].value.enter { () throws(BPFError) in
-            try StreamSocket.listen(address, callee.1 == .proxy ? Self.proxyPort : 8080)
+            try StreamSocket.listen(address, callee.1 == .proxy ? Self.proxyPort : 8080, multipath: multipath)
         }
-        let socket = try held[caller.0.rawValue].value.enter { () throws(BPFError) in
-            try StreamSocket.connect(
-                address, callee.1 == .proxy ? Self.proxyPort : 8080, mark: caller.1 == .proxy ? Self.proxyMark : 0)
+        let socket = try held[caller.rawValue].value.enter { () throws(BPFError) in
+            try StreamSocket.connect(address, callee.1 == .proxy ? Self.proxyPort : 8080, multipath: multipath)
         }
         return StreamPair(caller: socket, callee: try listener.accept())
+    }
+
+    /// A call that nobody answers.
+    func refused(_ caller: Side, port: UInt16) throws {
+        _ = try held[caller.rawValue].value.enter { () throws(BPFError) in
+            try StreamSocket.connect("127.0.0.1", port)
+        }
     }
 
     /// Messages that went this way, of both pods.

@@ -5,20 +5,27 @@ import TestSupport
 
 /// A TCP socket of this process. It closes with this object.
 final class StreamSocket {
+    /// IPPROTO_MPTCP of linux/in.h, which Debian 12's libc headers do not have.
+    private static let protocolMPTCP: Int32 = 262
+
     let raw: Int32
 
     init(_ raw: Int32) { self.raw = raw }
 
     deinit { Glibc.close(raw) }
 
-    static func listen(_ address: String, _ port: UInt16) throws(BPFError) -> StreamSocket {
-        let made = try named(address, port, "listen on", bind)
+    static func listen(
+        _ address: String, _ port: UInt16, multipath: Bool = false
+    ) throws(BPFError) -> StreamSocket {
+        let made = try named(address, port, "listen on", multipath, bind)
         try check(Glibc.listen(made.raw, 16) == 0 ? 0 : -errno, "listen on", address)
         return made
     }
 
-    static func connect(_ address: String, _ port: UInt16, mark: UInt32 = 0) throws(BPFError) -> StreamSocket {
-        try named(address, port, "connect to", mark: mark, Glibc.connect)
+    static func connect(
+        _ address: String, _ port: UInt16, multipath: Bool = false
+    ) throws(BPFError) -> StreamSocket {
+        try named(address, port, "connect to", multipath, Glibc.connect)
     }
 
     func accept() throws(BPFError) -> StreamSocket {
@@ -59,31 +66,29 @@ final class StreamSocket {
     private func descriptorOrError(_ result: Int32) -> Int32 { result < 0 ? -errno : result }
 
     private static func named(
-        _ address: String, _ port: UInt16, _ operation: String, mark: UInt32 = 0,
+        _ address: String, _ port: UInt16, _ operation: String, _ multipath: Bool,
         _ call: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) throws(BPFError) -> StreamSocket {
         var four = sockaddr_in()
         four.sin_family = sa_family_t(AF_INET)
         four.sin_port = port.bigEndian
         if inet_pton(AF_INET, address, &four.sin_addr) == 1 {
-            return try name(AF_INET, &four, "\(operation) \(address)", mark, call)
+            return try name(AF_INET, &four, "\(operation) \(address)", multipath, call)
         }
         var six = sockaddr_in6()
         six.sin6_family = sa_family_t(AF_INET6)
         six.sin6_port = port.bigEndian
         inet_pton(AF_INET6, address, &six.sin6_addr)
-        return try name(AF_INET6, &six, "\(operation) \(address)", mark, call)
+        return try name(AF_INET6, &six, "\(operation) \(address)", multipath, call)
     }
 
     private static func name<Name>(
-        _ family: Int32, _ name: inout Name, _ operation: String, _ mark: UInt32,
+        _ family: Int32, _ name: inout Name, _ operation: String, _ multipath: Bool,
         _ call: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) throws(BPFError) -> StreamSocket {
-        let made = StreamSocket(socket(family, Int32(SOCK_STREAM.rawValue), 0))
+        let made = StreamSocket(socket(family, Int32(SOCK_STREAM.rawValue), multipath ? protocolMPTCP : 0))
         var one: Int32 = 1
         setsockopt(made.raw, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
-        var mark = mark
-        setsockopt(made.raw, SOL_SOCKET, SO_MARK, &mark, socklen_t(MemoryLayout<UInt32>.size))
         let result = withUnsafePointer(to: &name) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 call(made.raw, $0, socklen_t(MemoryLayout<Name>.size))

@@ -21,14 +21,16 @@ public enum Acceleration: String, Hashable, Sendable, CaseIterable, Codable {
         self = found
     }
 
+    /// What it comes to for one workload. An application's socket joins only where the self-test found that a mere
+    /// member is like any other socket, unless the user answers for the application with `full`.
     /// - Parameters:
     ///   - readsUntilEmpty: how the workload's proxy reads; see `Profile.proxyReadsUntilEmpty`.
-    ///   - allowed: what the self-test found harmless on the running kernel; it bounds `auto` only.
+    ///   - allowed: what the self-test found harmless on the running kernel.
     public func scope(readsUntilEmpty: Bool, allowed: AccelerationScope) -> AccelerationScope {
         let proxies: AccelerationScope = readsUntilEmpty ? [.proxy, .senders] : []
         return switch self {
         case .off: []
-        case .proxies: proxies
+        case .proxies: proxies.intersection(allowed.union(.proxy))
         case .full: proxies.union([.senders, .applications])
         case .auto: allowed.contains(.proxy) ? proxies.intersection(allowed) : []
         }

@@ -19,6 +19,9 @@ struct WorkloadReader {
         let follow = map.take("followPassed")?.bool()
         let acceleration = map.take("acceleration")
         let budget = map.take("accelerationBudget")?.accelerationBudget()
+        if let acceleration, let selector, selector.key != "netns" {
+            acceleration.complain("is for namespaces: both ends are told by their network namespaces; remove it")
+        }
         var policy: PolicyReader?
         switch (mesh, proxy) {
         case (let mesh?, nil):
