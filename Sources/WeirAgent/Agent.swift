@@ -119,11 +119,12 @@ public actor Agent {
         AgentStatus(
             version: WeirVersion.current, pid: getpid(), startedAt: startedAt, configuration: file,
             configurationProblem: configurationProblem, mechanism: await node.choice.mechanism.rawValue,
-            because: await node.choice.because, workloads: await node.report())
+            because: await node.choice.because, acceleration: await node.tested, workloads: await node.report())
     }
 
     func metrics() async throws -> String {
-        try Metrics.text(Installed(interceptor: await node.interceptor, namespaces: node.namespaces))
+        let installed = Installed(interceptor: await node.interceptor, namespaces: node.namespaces)
+        return try Metrics.text(installed, await node.tested)
     }
 
     private static func now() -> Double {
