@@ -44,6 +44,10 @@ public actor Node {
                     throw InvalidValue(
                         "nftables cannot see whether the proxy listens; use whenProxyDown: refuse, or mechanism: ebpf")
                 }
+                if mechanism(of: one, new) == .nftables && ![nil, .off].contains(workload.acceleration) {
+                    throw InvalidValue(
+                        "nftables passes nothing past the stack; use mechanism: ebpf, or acceleration: off")
+                }
                 resolved.append(one)
             } catch {
                 problems.append("workload \(workload.name): \(error)")
