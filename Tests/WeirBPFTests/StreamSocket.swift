@@ -89,6 +89,11 @@ final class StreamSocket {
         let made = StreamSocket(socket(family, Int32(SOCK_STREAM.rawValue), multipath ? protocolMPTCP : 0))
         var one: Int32 = 1
         setsockopt(made.raw, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+        // A hang is an error; accepted sockets take it over.
+        var limit = timeval(tv_sec: 20, tv_usec: 0)
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+            setsockopt(made.raw, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+        }
         let result = withUnsafePointer(to: &name) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 call(made.raw, $0, socklen_t(MemoryLayout<Name>.size))

@@ -63,7 +63,9 @@ public actor Node {
         for (workload, result) in zip(new.workloads, await ResolvedWorkload.all(new.workloads)) {
             do {
                 let one = try result.get()
-                if choice(of: workload, new).mechanism == .nftables { try Self.requireNFT(one) }
+                if choice(of: workload, new).mechanism == .nftables {
+                    try Self.requireNFT(one, isAsked: whyNoPrograms == nil)
+                }
                 resolved.append(one)
             } catch {
                 problems.append("workload \(workload.name): \(error)")
@@ -121,7 +123,8 @@ public actor Node {
     var choice: MechanismChoice { MechanismChoice(nil, configuration.mechanism, whyNoPrograms: whyNoPrograms) }
 
     /// Refuses what nftables cannot do.
-    private static func requireNFT(_ resolved: ResolvedWorkload) throws {
+    /// - Parameter isAsked: somebody asked for nftables; else the kernel has no more, and the short cut is left out.
+    private static func requireNFT(_ resolved: ResolvedWorkload, isAsked: Bool) throws {
         guard resolved.isPod else {
             throw InvalidValue(
                 "\(resolved.workload.selector) shares the host's network namespace; use mechanism: ebpf for it")
@@ -129,6 +132,9 @@ public actor Node {
         guard resolved.workload.whenProxyDown == .refuse else {
             throw InvalidValue(
                 "nftables cannot see whether the proxy listens; use whenProxyDown: refuse, or mechanism: ebpf")
+        }
+        guard !isAsked || [nil, .off, .auto].contains(resolved.workload.acceleration) else {
+            throw InvalidValue("nftables passes nothing past the stack; use mechanism: ebpf, or acceleration: off")
         }
         _ = try NFT()
     }
