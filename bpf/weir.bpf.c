@@ -30,6 +30,7 @@
 #include "datagram.bpf.h"
 #include "redirect.bpf.h"
 #include "explain.bpf.h"
+#include "selftest.bpf.h"
 
 /* Helpers that only GPL programs may call (bpf_probe_read_kernel) are in use. */
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -14,6 +14,8 @@ public actor Agent {
     private let hub = FlowHub()
     private let accessLog = AccessLog(descriptor: STDERR_FILENO)
     private let startedAt = Agent.now()
+    /// What the running kernel lets the same-node short cut do.
+    private let acceleration: AccelerationStatus
     private var configuration: Configuration
     private var configurationProblem: String?
     private var seen: FileIdentity?
@@ -32,6 +34,7 @@ public actor Agent {
         if try Host.mountBPFFileSystem(at: configuration.agent.bpffs) {
             logger.notice("mounted the BPF file system", metadata: ["path": "\(configuration.agent.bpffs)"])
         }
+        acceleration = AccelerationStatus.test(logger)
         node = try Node(try Interceptor.install(pins), logger: logger, accessLog: accessLog)
     }
 
@@ -124,7 +127,7 @@ public actor Agent {
     func status() async -> AgentStatus {
         AgentStatus(
             version: WeirVersion.current, pid: getpid(), startedAt: startedAt, configuration: file,
-            configurationProblem: configurationProblem, workloads: await node.report())
+            configurationProblem: configurationProblem, acceleration: acceleration, workloads: await node.report())
     }
 
     var interceptor: Interceptor { node.interceptor }

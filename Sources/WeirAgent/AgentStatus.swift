@@ -8,6 +8,8 @@ public struct AgentStatus: Codable, Sendable {
     public var configuration: String?
     /// Why the file on disk is not the configuration in force; nil when it is.
     public var configurationProblem: String?
+    /// Nil from an agent that knows of none.
+    public var acceleration: AccelerationStatus?
     public var workloads: [WorkloadStatus]
 
     public struct WorkloadStatus: Codable, Sendable {

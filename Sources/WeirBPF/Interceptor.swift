@@ -166,7 +166,7 @@ public final class Interceptor: Sendable {
         reusing maps: Maps?, unguarded: Bool, _ isWanted: (String) -> Bool
     ) throws(BPFError) -> Object {
         let object = try Object()
-        object.select(isWanted)
+        object.select { isWanted($0) && $0 != Object.selfTest }
         if unguarded { try object.setConstant(UInt32(1), section: ".rodata.unguarded") }
         try maps?.forEach { map throws(BPFError) in try object.reuse(map) }
         try object.load()

@@ -5,7 +5,7 @@ import WeirCore
 enum Metrics {
     static let contentType = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-    static func text(_ maps: Maps) throws -> String {
+    static func text(_ maps: Maps, _ acceleration: AccelerationStatus?) throws -> String {
         let names = Dictionary(
             try WorkloadTable.read(maps).map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
         let rows = try maps.readCounters()
@@ -41,6 +41,10 @@ enum Metrics {
         out += "weir_flow_records_lost_total \(rows.filter { $0.workload == 0 }.reduce(0) { $0 + $1.connections })\n"
         family(&out, "weir_workloads", "gauge", "Workloads that are intercepted.")
         out += "weir_workloads \(names.count)\n"
+        family(&out, "weir_acceleration_allowed", "gauge", "What the kernel's self-test allows the short cut to do.")
+        for one in acceleration?.test?.permissions ?? [] {
+            out += "weir_acceleration_allowed{use=\"\(one.use.title)\"} \(one.refusal == nil ? 1 : 0)\n"
+        }
         family(&out, "weir_build", "info", "This build.")
         out += "weir_build_info{version=\"\(WeirVersion.current)\"} 1\n"
         return out + "# EOF\n"
