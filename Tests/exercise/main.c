@@ -36,6 +36,17 @@ static const struct {
 	 "      [--mode storm|reset|refused|abort|timeout] [--seconds S] [--patience MS]"},
 	{"storm-server", storm_server_command,
 	 "--port P... [--workers K] [--stall]: until SIGTERM, then prints"},
+	{"traffic", traffic_command,
+	 "A:P | --port P [--connections N] [--seconds S] [--bytes MAX] [--seed N] [--aborts]\n"
+	 "      connections of random messages and pauses both ways, every byte checked"},
+	{"habit", habit_command,
+	 "HABIT --to A:P --port P --bytes N [--message N] [--reader proxy|application]\n"
+	 "      [--proxy-uid U] [--uid U]: one connection from A:P's caller to whoever listens on P;\n"
+	 "      the reader begins when all is sent, and reads by its habit:\n"
+	 "      level edge edge-short read-first blocking waitall splice lowat"},
+	{"stall", stall_command,
+	 "--to A:P --port P [--connections N] [--message N] [--seconds S] [--proxy-uid U] [--uid U]\n"
+	 "      readers that never read: how much their writers can queue, and the kernel's memory"},
 	{"bench-sink", bench_sink_command, "--port P [--mode accept|greet|echo|discard]"},
 	{"bench-connect", bench_connect_command,
 	 "A:P [B:P] [--count N] [--warmup N] [--netns-a NAME|PATH] [--netns-b NAME|PATH]:\n"
