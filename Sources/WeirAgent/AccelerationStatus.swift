@@ -1,5 +1,6 @@
 import Logging
 public import WeirBPF
+import WeirCore
 
 /// What the self-test said when the agent started: the most that `acceleration: auto` may do on this kernel.
 public struct AccelerationStatus: Codable, Sendable {
@@ -8,7 +9,14 @@ public struct AccelerationStatus: Codable, Sendable {
     /// Why the test failed.
     public var problem: String?
 
-    public func allows(_ use: SelfTest.Permission.Use) -> Bool { test?.allows(use) ?? false }
+    /// What `acceleration: auto` may do.
+    var scope: AccelerationScope {
+        let scopes: [SelfTest.Permission.Use: AccelerationScope] = [
+            .proxiesReceive: .proxy, .applicationsSend: .senders, .applicationsReceive: .applications,
+        ]
+        let allowed = (test?.permissions ?? []).filter { $0.refusal == nil }
+        return AccelerationScope(allowed.compactMap { scopes[$0.use] })
+    }
 
     /// Runs the test and logs its result.
     static func test(_ logger: Logger) -> AccelerationStatus {

@@ -35,7 +35,7 @@ public actor Agent {
             logger.notice("mounted the BPF file system", metadata: ["path": "\(configuration.agent.bpffs)"])
         }
         acceleration = AccelerationStatus.test(logger)
-        node = try Node(try Interceptor.install(pins), logger: logger, accessLog: accessLog)
+        node = try Node(try Interceptor.install(pins), logger: logger, accessLog: accessLog, tested: acceleration)
     }
 
     /// Runs until SIGTERM, SIGINT or `POST /v1/stop`. The programs stay: traffic is intercepted as before.

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -115,16 +114,13 @@ int habit_command(int argc, char **argv)
 
 		if (!child)
 			_exit(!fine);
-		kill(child, SIGKILL);
-		waitpid(child, NULL, 0);
 		return !fine;
 	}
 	send_stream(fd, size, message);
 	if (write(all_sent[1], "", 1) != 1)
 		die_errno("pipe");
 	if (!child)
-		for (;;)
-			pause();
+		keep_open();
 	if (waitpid(child, &status, 0) < 0)
 		die_errno("wait");
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 2;

@@ -8,11 +8,9 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* In pages. */
@@ -89,7 +87,6 @@ int stall_command(int argc, char **argv)
 	struct two_ends t = {.uid = 1000, .proxy_uid = 1337};
 	int option, count = 1, seconds = 3, *ends;
 	size_t message = 65536;
-	pid_t child;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 't')
@@ -115,12 +112,8 @@ int stall_command(int argc, char **argv)
 	ends = calloc((size_t)count, sizeof(*ends));
 	if (!ends)
 		die_errno("calloc");
-	child = open_ends(&t, ends, count);
-	if (!child)
-		for (;;)
-			pause();
+	if (!open_ends(&t, ends, count))
+		keep_open();
 	write_on(ends, count, message, seconds);
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
 	return 0;
 }

@@ -2,9 +2,10 @@
 #include "two_ends.h"
 
 #include <netinet/tcp.h>
-#include <sys/prctl.h>
-#include <signal.h>
 #include <unistd.h>
+
+/* The parent never writes: its end closes when it ends. */
+static int leash[2];
 
 static int listen_as(long uid, long port)
 {
@@ -21,12 +22,14 @@ static int listen_as(long uid, long port)
 pid_t open_ends(const struct two_ends *t, int *ends, int count)
 {
 	int listener = listen_as(t->proxy_uid, t->port), one = 1;
-	pid_t child = fork();
+	pid_t child;
 
+	if (pipe(leash))
+		die_errno("pipe");
+	child = fork();
 	if (child < 0)
 		die_errno("fork");
-	if (!child)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close(leash[!child]);
 	become(child ? t->uid : t->proxy_uid, child ? t->uid : t->proxy_uid);
 	for (int i = 0; i < count; i++) {
 		if (!child)
@@ -39,4 +42,11 @@ pid_t open_ends(const struct two_ends *t, int *ends, int count)
 	}
 	close(listener);
 	return child;
+}
+
+void keep_open(void)
+{
+	char byte;
+
+	_exit(read(leash[0], &byte, 1) != 0);
 }

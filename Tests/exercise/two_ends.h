@@ -13,9 +13,12 @@ struct two_ends {
 
 /*
  * Forks: the child is the proxy, this process the application, each with its
- * uid.  Fills `ends` with the connections of this process, in the order of the
+ * uid, so that neither may signal the other.  Fills `ends` with the connections of this process, in the order of the
  * calls.  Returns the child's id, 0 in the child.
  */
 pid_t open_ends(const struct two_ends *t, int *ends, int count);
+
+/* In the child: keeps its connections until this program's first process has ended. */
+_Noreturn void keep_open(void);
 
 #endif

@@ -18,9 +18,15 @@ public actor Node {
     private var workloads: [String: NodeWorkload] = [:]
     private var routes: [UInt64: RouteKeeper] = [:]
     private(set) var configuration = Configuration()
+    /// What the kernel's self-test said; nil until somebody has to know.
+    private var tested: AccelerationStatus?
 
-    public init(_ interceptor: Interceptor, logger: Logger, accessLog: AccessLog? = nil) throws(BPFError) {
+    /// - Parameter tested: what the self-test said, where it has run already.
+    public init(
+        _ interceptor: Interceptor, logger: Logger, accessLog: AccessLog? = nil, tested: AccelerationStatus? = nil
+    ) throws(BPFError) {
         self.interceptor = interceptor
+        self.tested = tested
         self.logger = logger
         self.accessLog = accessLog
         table = try WorkloadTable(interceptor)
@@ -116,7 +122,8 @@ public actor Node {
     private func acceleration(of resolved: ResolvedWorkload) throws(BPFError) -> AccelerationScope {
         guard resolved.isPod, try interceptor.hasShortCut else { return [] }
         let wanted = resolved.workload.acceleration ?? configuration.acceleration
-        return wanted.scope(readsUntilEmpty: resolved.workload.proxyReadsUntilEmpty, allowed: .all)
+        if wanted == .auto, tested == nil { tested = AccelerationStatus.test(logger) }
+        return wanted.scope(readsUntilEmpty: resolved.workload.proxyReadsUntilEmpty, allowed: tested?.scope ?? [])
     }
 
     /// The rules are in force before the kernel forgets the workload, so that no connection is decided by neither.
