@@ -141,7 +141,7 @@ int weir_netns_enter(int netns)
 
 int weir_netns_create(void)
 {
-	struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	struct ifreq loopback = { .ifr_name = "lo", .ifr_flags = IFF_UP };
 	int control, error;
 
 	if (unshare(CLONE_NEWNET))

@@ -72,9 +72,10 @@ extension Acceleration {
         func excludedHabitsWouldHang(_ habit: Habit, _ reader: Reader) async throws {
             let node = try await ShortCutNode(.full, budget: Self.budget)
             let result = try run(habit, 288_000, reader, node)
-            observed("forced on a \(reader.rawValue)", result)
+            observed("forced on the \(reader.rawValue)", result)
             #expect(!result.isComplete)
-            #expect(!result.wrong)
+            // splice sees the bytes of the stack only, and hands them out before those that were redirected.
+            #expect(result.wrong == (habit == .splice))
             if habit == .edgeShort { #expect(result.stranded == result.sent - result.read) }
         }
 
@@ -83,7 +84,7 @@ extension Acceleration {
             uid: UInt32 = Pod.proxyID
         ) throws {
             let result = try run(habit, size, reader, node, port: port, uid: uid)
-            observed("a \(reader.rawValue)", result)
+            observed("reader is the \(reader.rawValue)", result)
             #expect(result.isComplete, "\(result)")
         }
 

@@ -51,13 +51,38 @@ extension Acceleration {
             #expect(Eventually.value(within: 20) { (try? node.remembered()) == 0 ? true : nil } == true)
         }
 
-        /// The same without the guards: if this passed, the test above would be too weak.
-        @Test func withoutTheGuardsItDoesNot() async throws {
-            let node = try await ShortCutNode(.full, budget: 1 << 10, unguarded: true)
-            let example = Case(path: .between, family: .ipv4, budget: 1 << 10, aborts: false)
-            let traffic = try run(example, node, seconds: 4)
-            observed("unguarded", "caller \(traffic.calling); called \(traffic.called); \(try node.messages())")
-            #expect(!traffic.calling.isFlawless || !traffic.called.isFlawless)
+        /// The short cut is turned off and on again five times a second, under traffic.
+        @Test func noByteIsTouchedWhenTheScopeChanges() async throws {
+            let node = try await ShortCutNode(.full)
+            let traffic = try await runWhileSwitching(node)
+            observed("switched on and off", "\(traffic); \(try node.messages())")
+            #expect(traffic.calling.isFlawless)
+            #expect(traffic.called.isFlawless)
+            #expect(try node.messages()[.scope, default: 0] > 0)
+            #expect(try node.messages()[.redirect, default: 0] > 0)
+        }
+
+        /// The same without the guards: if this passed, the tests above would be too weak.
+        @Test func withoutTheGuardsBytesAreOvertaken() async throws {
+            let node = try await ShortCutNode(.full, unguarded: true)
+            let traffic = try await runWhileSwitching(node)
+            observed("unguarded", "\(traffic); \(try node.messages())")
+            #expect(traffic.calling.differences + traffic.called.differences > 0)
+        }
+
+        private func runWhileSwitching(_ node: ShortCutNode) async throws -> Traffic {
+            let example = Case(path: .between, family: .ipv4, budget: 256 << 10, aborts: false)
+            let neighbours = node.neighbours
+            let running = Task.detached {
+                try Traffic.run(
+                    to: "\(Neighbours.address(1, example.family)):15006", listeningOn: 15006,
+                    from: neighbours.proxy(0), at: neighbours.proxy(1), seconds: 4)
+            }
+            for step in 0..<20 {
+                try await Task.sleep(for: .milliseconds(200))
+                try await node.accelerate(step.isMultiple(of: 2) ? .off : .full)
+            }
+            return try await running.value
         }
 
         private func run(_ example: Case, _ node: ShortCutNode, seconds: Int) throws -> Traffic {

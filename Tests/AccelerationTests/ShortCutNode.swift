@@ -11,6 +11,8 @@ final class ShortCutNode {
     private let interceptor: Interceptor
     private let node: Node
     private let lock = MachineLock(.shared)
+    private let budget: Int
+    private let proxy: String
 
     /// - Parameters:
     ///   - scope: `acceleration` of both pods.
@@ -22,6 +24,13 @@ final class ShortCutNode {
         neighbours = try Neighbours()
         interceptor = try Interceptor.loadPrivately(unguarded: unguarded)
         node = try Node(interceptor, logger: Logger(label: "weir", factory: { _ in SwiftLogNoOpLogHandler() }))
+        self.budget = budget
+        self.proxy = proxy
+        try await accelerate(scope)
+    }
+
+    /// Changes the scope of both pods, with connections open or not.
+    func accelerate(_ scope: WeirCore.Acceleration) async throws {
         let workloads = neighbours.pods.map { pod in
             "  - {name: \(pod.name), selector: {netns: \(pod.path)}, \(proxy)}\n"
         }

@@ -17,8 +17,10 @@ struct TrafficCounts: Decodable, CustomStringConvertible {
 }
 
 /// Connections from one place to another, both ways, with every byte checked.
-struct Traffic {
+struct Traffic: CustomStringConvertible {
     let calling, called: TrafficCounts
+
+    var description: String { "caller \(calling); called \(called)" }
 
     static func run(
         to destination: String, listeningOn port: Int, from client: Place, at server: Place, seconds: Int,
@@ -29,7 +31,7 @@ struct Traffic {
         let server = try ChildProcess([exercise, "traffic", "--port", "\(port)"], in: server)
         try server.waitForLine("ready")
         let client = try ChildProcess([exercise, "traffic", destination] + options, in: client)
-        let calling = try client.wait(limit: Double(seconds) + 120)
+        let calling = try client.wait(limit: Double(seconds) + 60)
         let called = server.stopGently()
         return Traffic(calling: try decode(calling), called: try decode(called))
     }

@@ -128,11 +128,11 @@ static void read_splice(struct habit *h)
 	close(ends[1]);
 }
 
-/* Woken only when half of the rest is there. */
+/* Woken only when all of the rest is there, or as much as the kernel's limit for this allows. */
 static void read_lowat(struct habit *h)
 {
 	while (h->got < h->size) {
-		int mark = (int)(room(h) / 2 + 1);
+		int mark = (int)room(h);
 		ssize_t got;
 
 		setsockopt(h->fd, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark));
