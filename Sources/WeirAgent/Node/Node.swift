@@ -122,7 +122,7 @@ public actor Node {
     private func acceleration(of resolved: ResolvedWorkload) throws(BPFError) -> AccelerationScope {
         guard resolved.isPod, try interceptor.hasShortCut else { return [] }
         let wanted = resolved.workload.acceleration ?? configuration.acceleration
-        if wanted == .auto, tested == nil { tested = AccelerationStatus.test(logger) }
+        if [.auto, .proxies].contains(wanted), tested == nil { tested = AccelerationStatus.test(logger) }
         return wanted.scope(readsUntilEmpty: resolved.workload.proxyReadsUntilEmpty, allowed: tested?.scope ?? [])
     }
 
