@@ -40,14 +40,14 @@ extension Acceleration {
         /// A proxy that reads until a socket is empty, in any way of knowing when to begin.
         @Test(arguments: [Habit.level, .edge, .readFirst, .blocking])
         func proxiesOfKnownHabits(_ habit: Habit) async throws {
-            let node = try await ShortCutNode(.proxies, budget: Self.budget)
+            let node = try await ShortCutNode(.full, budget: Self.budget)
             for size in Self.sizes { try expectAll(habit, size, .proxy, node) }
             #expect(try node.messages()[.redirect, default: 0] > 0)
         }
 
         /// linkerd-proxy takes a short read for "empty": nothing is redirected to it.
         @Test func proxiesThatStopAtAShortRead() async throws {
-            let node = try await ShortCutNode(.proxies, budget: Self.budget, proxy: "mesh: linkerd")
+            let node = try await ShortCutNode(.full, budget: Self.budget, proxy: "mesh: linkerd")
             for size in Self.sizes { try expectAll(.edgeShort, size, .proxy, node, port: 4140, uid: 2102) }
             #expect(try node.messages()[.redirect, default: 0] == 0)
         }

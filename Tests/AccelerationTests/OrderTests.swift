@@ -20,8 +20,10 @@ extension Acceleration {
             }
 
             static let all = [
-                Case(path: .inside, family: .ipv4, budget: 1 << 10, aborts: false),
-                Case(path: .inside, family: .ipv6, budget: 256 << 10, aborts: true),
+                Case(path: .inside, family: .ipv4, budget: 1 << 10, aborts: true),
+                // From the pod's IPv6 address to ::1 no RST arrives that the kernel sends for a socket that has gone (it
+                // looks for a way by the address's interface, not by lo), with and without Weir: none are closed early.
+                Case(path: .inside, family: .ipv6, budget: 256 << 10, aborts: false),
                 Case(path: .between, family: .ipv4, budget: 1 << 20, aborts: false),
                 Case(path: .between, family: .ipv6, budget: 16 << 10, aborts: true),
                 Case(path: .between, family: .ipv4, budget: 256 << 10, aborts: true),

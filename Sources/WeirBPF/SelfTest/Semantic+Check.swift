@@ -23,6 +23,7 @@ extension Semantic {
         case .info: asSender ? Self.acknowledged(pair) : Self.received(pair)
         case .backPressure: try Self.backPressure(pair, redirection)
         case .wakeUp: Self.wakeUp(pair)
+        case .blockingRead: Self.blockingRead(pair)
         case .order: try Self.order(pair, redirection)
         }
     }

@@ -73,11 +73,18 @@ extension Semantic {
     /// A reader that waits already, in poll() and in recv().
     static func wakeUp(_ pair: consuming SocketPair) -> String? {
         for inPoll in [true, false] {
-            Later.send(pair.writer)
+            Later.send(from: pair.writer)
             if inPoll, SocketPair.wait(pair.reader, POLLIN, milliseconds: 1000) == 0 { return "poll is not woken" }
             if SocketPair.read(pair.reader).text != "hello" { return "recv is not woken" }
         }
         return nil
+    }
+
+    /// A reader that waits is woken by the acknowledgement of its own FIN, and waits on.
+    static func blockingRead(_ pair: consuming SocketPair) -> String? {
+        Later.send(from: pair.writer, afterEndOf: pair.reader)
+        return SocketPair.read(pair.reader).text == "hello"
+            ? nil : "a blocking read fails when something else than bytes wakes it"
     }
 
     static func order(
@@ -119,16 +126,24 @@ private struct EventPoll: ~Copyable {
 
 /// Sends "hello" from another thread in a few milliseconds, when the caller waits.
 private enum Later {
-    static func send(_ end: Int32) {
+    /// - Parameter reader: an end whose other direction is shut down before; -1 for none.
+    static func send(from writer: Int32, afterEndOf reader: Int32 = -1) {
         var thread = pthread_t()
-        let argument = UnsafeMutableRawPointer(bitPattern: Int(end))
+        // Both fit into the one word that a thread is given.
+        let both = UnsafeMutableRawPointer(bitPattern: Int(writer) << 32 | Int(UInt32(bitPattern: reader)))
         _ = pthread_create(
             &thread, nil,
-            { argument in
+            { both in
+                let both = Int(bitPattern: both)
                 usleep(5000)
-                _ = Glibc.send(Int32(Int(bitPattern: argument)), "hello", 5, Int32(MSG_NOSIGNAL))
+                let reader = Int32(truncatingIfNeeded: both)
+                if reader >= 0 {
+                    shutdown(reader, Int32(SHUT_WR))
+                    usleep(5000)
+                }
+                _ = Glibc.send(Int32(both >> 32), "hello", 5, Int32(MSG_NOSIGNAL))
                 return nil
-            }, argument)
+            }, both)
         pthread_detach(thread)
     }
 }

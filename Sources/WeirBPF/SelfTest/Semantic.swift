@@ -16,6 +16,7 @@ public enum Semantic: String, CaseIterable, Codable, Sendable {
     case info = "TCP_INFO"
     case backPressure = "back-pressure"
     case wakeUp = "wake-ups"
+    case blockingRead = "a blocking read"
     case order = "order between the paths"
 }
 
@@ -34,12 +35,12 @@ public enum SocketRole: String, CaseIterable, Codable, Sendable {
         case .member:
             [
                 .waitingBytes, .peek, .waitAll, .lowWatermark, .splice, .epollLevel, .epollEdge, .shortRead, .halfClose,
-                .reset, .info, .backPressure, .wakeUp,
+                .reset, .info, .backPressure, .wakeUp, .blockingRead,
             ]
         case .receiver:
             [
                 .waitingBytes, .peek, .waitAll, .lowWatermark, .splice, .epollLevel, .epollEdge, .shortRead, .halfClose,
-                .reset, .info, .wakeUp, .order,
+                .reset, .info, .wakeUp, .blockingRead, .order,
             ]
         case .sender: [.splice, .sendfile, .zeroCopy, .halfClose, .reset, .info, .backPressure]
         }
