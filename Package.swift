@@ -82,6 +82,12 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests", dependencies: ["TestSupport", "weir", "weir-exercise"], swiftSettings: swift),
         .testTarget(
+            name: "AccelerationTests",
+            dependencies: [
+                "TestSupport", "WeirAgent", "WeirBPF", "WeirCore", "weir", "weir-exercise",
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: swift),
+        .testTarget(
             name: "WeirNFTTests", dependencies: ["WeirNFT", "WeirCore"], exclude: ["Golden"], swiftSettings: swift),
         .testTarget(
             name: "WeirBPFTests", dependencies: ["TestSupport", "WeirBPF", "WeirCore", "CWeirABI"], swiftSettings: swift

@@ -21,11 +21,30 @@ const char *weir_reason_sentence(__u32 reason)
 	return reason < WEIR_REASON_COUNT ? reasons[reason].sentence : "";
 }
 
+static const struct {
+	const char *word;
+	const char *sentence;
+} paths[] = {
+#define WEIR_PATH_ROW(constant, word, sentence) { word, sentence },
+	WEIR_PATHS(WEIR_PATH_ROW)
+#undef WEIR_PATH_ROW
+};
+
+const char *weir_path_word(__u32 path)
+{
+	return path < WEIR_PATH_COUNT ? paths[path].word : "unknown";
+}
+
+const char *weir_path_sentence(__u32 path)
+{
+	return path < WEIR_PATH_COUNT ? paths[path].sentence : "";
+}
+
 #define ASSERT_SIZE(type, size) \
 	_Static_assert(sizeof(struct type) == (size), #type " changed: raise WEIR_ABI_VERSION")
 ASSERT_SIZE(weir_rule, 12);
 ASSERT_SIZE(weir_policy, 112 + 2 * 32 * 12 + 64 * 64 + 3 * 8192);
-ASSERT_SIZE(weir_workload, 24 + WEIR_NAME_SIZE);
+ASSERT_SIZE(weir_workload, 32 + WEIR_NAME_SIZE);
 ASSERT_SIZE(weir_owner, 12);
 ASSERT_SIZE(weir_prefix, 28);
 ASSERT_SIZE(weir_destination, 28);
@@ -40,6 +59,12 @@ ASSERT_SIZE(weir_datagrams, 8 + 8 * 20);
 ASSERT_SIZE(weir_listener, 16);
 ASSERT_SIZE(weir_counter_key, 8);
 ASSERT_SIZE(weir_counter, 32);
+ASSERT_SIZE(weir_path_key, 8);
+ASSERT_SIZE(weir_path_count, 24);
+ASSERT_SIZE(weir_end, 24);
+ASSERT_SIZE(weir_meeting, 44);
+ASSERT_SIZE(weir_side, 56);
+ASSERT_SIZE(weir_pair, 160);
 ASSERT_SIZE(weir_flow, 104);
 ASSERT_SIZE(weir_settings, 16);
 ASSERT_SIZE(weir_attempt, 88);

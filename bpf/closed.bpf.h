@@ -68,6 +68,7 @@ static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *
 	if (socket->flags & WEIR_SOCKET_SENT)
 		bpf_map_delete_elem(&weir_origins, &tuple);
 	read_bytes(ctx, sk, old_state, connected, &sent, &received);
+	add_redirected(sk, &sent, &received);
 
 	struct weir_counter *counter =
 		counter_of(socket->workload, socket->direction, socket->verdict, socket->reason, IPPROTO_TCP);

@@ -300,6 +300,8 @@ static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
 	decision = unpack(decide_outbound(policy, &attempt, route));
 	attempt.is_borrowed = policy->flags & WEIR_POLICY_TRANSPARENT && attempt.facts & WEIR_FACT_LOCAL &&
 			      attempt.protocol == IPPROTO_TCP && !is_unspecified(&attempt.source);
+	if (workload->acceleration && attempt.protocol == IPPROTO_TCP)
+		want_peer(sk, workload, &attempt, route, decision.verdict);
 	if (decision.verdict == WEIR_VERDICT_DIRECT)
 		return pass(ctx, six, sk, workload, &attempt, route, &decision);
 	return redirect(ctx, six, sk, workload, policy, &attempt, route, &decision);

@@ -184,10 +184,10 @@ static __noinline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_sock *sk
 	if (!pod && !was_sent)
 		return;
 	read_tuple(ctx, &tuple);
-	if (was_sent && take_origin(sk, &tuple))
-		return;
-	if (pod)
+	if (!(was_sent && take_origin(sk, &tuple)) && pod)
 		record_inbound(ctx, sk, &tuple, pod);
+	if (pod && pod->acceleration)
+		meet(ctx, sk, &tuple, pod);
 }
 
 /* Whether inbound.bpf.h can steer connections to this port: to the outbound one
@@ -255,18 +255,20 @@ static __noinline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 
 	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 
-	if (!socket)
-		return;
-	if (new_state == BPF_TCP_ESTABLISHED)
+	if (socket && new_state == BPF_TCP_ESTABLISHED)
 		socket->flags |= WEIR_SOCKET_ESTABLISHED;
-	else
+	if (new_state == BPF_TCP_ESTABLISHED)
+		return;
+	/* Only the end that is recorded has a start: the other one may be followed because of its pair. */
+	if (socket && socket->started_ns)
 		on_close(ctx, sk, socket, old_state);
+	leave_pair(sk);
 }
 
 /*
  * When: at each of the events below, for every TCP socket below the cgroup.
- * Reads: weir_socks; for accepted sockets weir_pods, weir_targets, weir_origins.
- * Writes: weir_origins, weir_targets, weir_socks, weir_listeners, weir_counters, weir_flows.
+ * Reads: weir_socks, weir_ends; for accepted sockets weir_pods, weir_targets, weir_origins, weir_meetings.
+ * Writes: weir_origins, weir_targets, weir_socks, weir_listeners, weir_counters, weir_flows, and what pair.bpf.h has.
  * Returns: 1; the value means nothing for these events.
  */
 SEC("sockops")
@@ -276,7 +278,8 @@ int weir_sockops(struct bpf_sock_ops *ctx)
 
 	/* Six calls come with every connection of the node, and most are about other things. */
 	if (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB &&
-	    op != BPF_SOCK_OPS_STATE_CB && op != BPF_SOCK_OPS_TCP_LISTEN_CB)
+	    op != BPF_SOCK_OPS_STATE_CB && op != BPF_SOCK_OPS_TCP_LISTEN_CB &&
+	    op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
 		return 1;
 
 	struct bpf_sock *sk = ctx->sk;
@@ -286,6 +289,9 @@ int weir_sockops(struct bpf_sock_ops *ctx)
 	switch (op) {
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		on_syn(ctx, sk);
+		break;
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+		on_connected(ctx, sk);
 		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
 		on_accepted(ctx, sk);

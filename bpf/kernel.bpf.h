@@ -68,14 +68,41 @@ struct file {
 struct socket {
 	struct file *file;
 };
+typedef struct {
+	__s64 counter;
+} atomic64_t;
 struct sock_common {
 	unsigned long skc_flags;
+	atomic64_t skc_cookie;
 };
 struct sock {
 	struct sock_common __sk_common;
 	struct socket *sk_socket;
 	struct sock_cgroup_data sk_cgrp_data;
+	kuid_t sk_uid;
+	void *sk_user_data; /* of a socket in a sockmap: its sk_psock, with flags in the lowest bits */
 	int sk_rx_dst_ifindex;
+};
+struct inet_sock {
+	struct sock sk;
+};
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+	const void *icsk_ulp_ops;
+};
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	__u32 rcv_nxt;
+	__u32 copied_seq; /* the next byte that a reader gets from the stack */
+	__u32 write_seq; /* the next byte that a writer gives to the stack */
+	bool is_mptcp;
+};
+struct list_head {
+	struct list_head *next;
+};
+struct sk_psock {
+	struct list_head ingress_msg; /* redirected messages that were not read */
+	__u32 msg_tot_len; /* their bytes; newer kernels */
 };
 #pragma clang attribute pop
 
@@ -92,6 +119,19 @@ static __always_inline struct sock *kernel_sock(struct bpf_sock *sk)
 		return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock));
 	return (struct sock *)bpf_skc_to_tcp_sock(sk);
 }
+
+/* A kernel's TCP socket by its address.  What is at the address may be gone: every read of it is checked by PEEK. */
+static __always_inline struct tcp_sock *tcp_at(__u64 address)
+{
+	if (bpf_rdonly_cast)
+		return bpf_rdonly_cast((void *)address, bpf_core_type_id_kernel(struct tcp_sock));
+	return (struct tcp_sock *)address;
+}
+
+/* Read a field of a kernel struct that may be gone; a fault gives zero.  Plain
+ * loads where the kernel has them (6.2), which spares a helper call each. */
+#define PEEK(from, field) \
+	(bpf_rdonly_cast ? (typeof((from)->field))((from)->field) : BPF_CORE_READ(from, field))
 
 /* include/net/sock.h, enum sock_flags: the peer's FIN has been received. */
 #define SOCK_DONE 1

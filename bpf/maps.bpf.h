@@ -155,6 +155,50 @@ struct {
 	__type(value, struct weir_counter);
 } weir_counters SEC(".maps");
 
+/* What a socket of an accelerated workload knows of its pair. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct weir_end);
+} weir_ends SEC(".maps");
+
+/* Connection -> pair, from the moment its calling end is established until the
+ * other end is: handshakes in flight between sockets of this node. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, WEIR_MAX_PEERS);
+	__type(key, struct weir_meeting);
+	__type(value, __u64);
+} weir_meetings SEC(".maps");
+
+/* Pair -> its two sockets, until both have closed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, WEIR_MAX_PEERS);
+	__type(key, __u64);
+	__type(value, struct weir_pair);
+} weir_pairs SEC(".maps");
+
+/* Socket cookie -> the socket: members of the short cut.  weir_redirect sees what they send. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKHASH);
+	__uint(max_entries, WEIR_MAX_PEERS);
+	__type(key, __u64);
+	__type(value, __u64);
+} weir_peers SEC(".maps");
+
+/* Messages and bytes of accelerated workloads by path.  Read and pruned by user. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, WEIR_MAX_PATHS);
+	__type(key, struct weir_path_key);
+	__type(value, struct weir_path_count);
+} weir_paths SEC(".maps");
+
 /* Records of connections.  Read by user; full when nobody reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

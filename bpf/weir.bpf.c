@@ -9,7 +9,9 @@
  * when the proxy's end is established it takes the address over.
  * original_dst.bpf.h tells it to the proxy, and tells the application the peer
  * that it asked for.  Connections from outside meet inbound.bpf.h, datagrams
- * datagram.bpf.h.  closed.bpf.h writes the record of a connection that ended.
+ * datagram.bpf.h.  In an accelerated workload pair.bpf.h lets the two sockets of
+ * a connection find each other, and redirect.bpf.h passes messages from one
+ * straight to the other.  closed.bpf.h writes the record of a connection that ended.
  */
 #include "kernel.bpf.h"
 
@@ -18,6 +20,7 @@
 #include "account.bpf.h"
 #include "policy.bpf.h"
 #include "workload.bpf.h"
+#include "pair.bpf.h"
 
 #include "connect.bpf.h"
 #include "closed.bpf.h"
@@ -25,7 +28,9 @@
 #include "original_dst.bpf.h"
 #include "inbound.bpf.h"
 #include "datagram.bpf.h"
+#include "redirect.bpf.h"
 #include "explain.bpf.h"
+#include "selftest.bpf.h"
 
 /* Helpers that only GPL programs may call (bpf_probe_read_kernel) are in use. */
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

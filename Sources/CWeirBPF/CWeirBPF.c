@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/membarrier.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -135,6 +137,27 @@ int weir_wait_for_programs(void)
 int weir_netns_enter(int netns)
 {
 	return setns(netns, CLONE_NEWNET) ? -errno : 0;
+}
+
+int weir_netns_create(void)
+{
+	struct ifreq loopback = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int control, error;
+
+	if (unshare(CLONE_NEWNET))
+		return -errno;
+	control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	error = control < 0 || ioctl(control, SIOCSIFFLAGS, &loopback) ? -errno : 0;
+	if (control >= 0)
+		close(control);
+	return error;
+}
+
+ssize_t weir_splice(int from, int to, size_t size)
+{
+	ssize_t moved = splice(from, NULL, to, NULL, size, SPLICE_F_NONBLOCK);
+
+	return moved < 0 ? -errno : moved;
 }
 
 int weir_netns_cookie(int netns, uint64_t *cookie)

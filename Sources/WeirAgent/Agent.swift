@@ -14,6 +14,8 @@ public actor Agent {
     private let hub = FlowHub()
     private let accessLog = AccessLog(descriptor: STDERR_FILENO)
     private let startedAt = Agent.now()
+    /// What the running kernel lets the same-node short cut do.
+    private let acceleration: AccelerationStatus
     private var configuration: Configuration
     private var configurationProblem: String?
     private var seen: FileIdentity?
@@ -119,11 +121,12 @@ public actor Agent {
         AgentStatus(
             version: WeirVersion.current, pid: getpid(), startedAt: startedAt, configuration: file,
             configurationProblem: configurationProblem, mechanism: await node.choice.mechanism.rawValue,
-            because: await node.choice.because, workloads: await node.report())
+            because: await node.choice.because, acceleration: await node.tested, workloads: await node.report())
     }
 
     func metrics() async throws -> String {
-        try Metrics.text(Installed(interceptor: await node.interceptor, namespaces: node.namespaces))
+        let installed = Installed(interceptor: await node.interceptor, namespaces: node.namespaces)
+        return try Metrics.text(installed, await node.tested)
     }
 
     private static func now() -> Double {

@@ -12,6 +12,8 @@ public struct AgentStatus: Codable, Sendable {
     public var mechanism: String
     /// Why that one.
     public var because: String
+    /// Nil while no workload asks for what has to be tested.
+    public var acceleration: AccelerationStatus?
     public var workloads: [WorkloadStatus]
 
     public struct WorkloadStatus: Codable, Sendable {

@@ -65,5 +65,8 @@ extension Maps {
         where key.workload != 0 && !workloads.contains(key.workload) {
             try counters.remove(key)
         }
+        for key in try paths.walk(weir_path_key.self) where !workloads.contains(key.workload) {
+            try paths.remove(key)
+        }
     }
 }

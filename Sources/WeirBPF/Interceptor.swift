@@ -37,6 +37,9 @@ public final class Interceptor: Sendable {
         ("weir_recvmsg6", BPF_CGROUP_UDP6_RECVMSG, "5.2"),
     ]
 
+    /// Programs that are pinned by themselves: one is run, the other attached to a map.
+    private static let unattached = ["weir_explain", ShortCut.program]
+
     /// The programs that are attached to the cgroup.
     public static var programNames: [String] { hooks.map(\.program) }
 
@@ -64,9 +67,10 @@ public final class Interceptor: Sendable {
     }
 
     /// Loads programs that end with this process.
-    public static func loadPrivately() throws(BPFError) -> Interceptor {
+    /// - Parameter unguarded: leave out what keeps the short cut in order and bounded; for tests that prove the guards.
+    public static func loadPrivately(unguarded: Bool = false) throws(BPFError) -> Interceptor {
         try Host.require()
-        let object = try loadMain(reusing: nil)
+        let object = try loadMain(reusing: nil, unguarded: unguarded)
         let links = try attach(object, to: try Host.cgroupRoot())
         do {
             let interceptor = Interceptor(
@@ -97,7 +101,9 @@ public final class Interceptor: Sendable {
                 let map = try object.map(name)
                 try staging.pin(map.raw, "maps/\(name)")
             }
-            if let explain = object.program("weir_explain") { try staging.pin(explain, "programs/weir_explain") }
+            for name in unattached {
+                if let program = object.program(name) { try staging.pin(program, "programs/\(name)") }
+            }
             let interceptor = Interceptor(maps: try Maps { name throws(BPFError) in try staging.map(name) }, pins: pins)
             try interceptor.initialize()
             // Each namespace loads its own later; a kernel that does not take it is to be found out now.
@@ -136,9 +142,9 @@ public final class Interceptor: Sendable {
                 try pins.pin(link, "links/\(hook.program)")
             }
         }
-        if let explain = object.program("weir_explain") {
-            pins.remove("programs/weir_explain")
-            try pins.pin(explain, "programs/weir_explain")
+        for name in unattached {
+            pins.remove("programs/\(name)")
+            if let program = object.program(name) { try pins.pin(program, "programs/\(name)") }
         }
         return interceptor
     }
@@ -157,14 +163,30 @@ public final class Interceptor: Sendable {
                     close(link)
                 }
             }
+            // Open connections keep the program of the short cut; without a workload it lets everything pass.
+            try? ShortCut.turnOff(directory)
             directory.removeAll()
         }
         return count
     }
 
-    private static func loadMain(reusing maps: Maps?) throws(BPFError) -> Object {
+    private static func loadMain(reusing maps: Maps?, unguarded: Bool = false) throws(BPFError) -> Object {
+        do {
+            let object = try load(reusing: maps, unguarded: unguarded) { $0 != "weir_sk_lookup" }
+            try ShortCut.attach(object)
+            return object
+        } catch {
+            // A kernel without what the short cut needs still intercepts; if that is not it, this fails, too.
+            return try load(reusing: maps, unguarded: false) { $0 != "weir_sk_lookup" && $0 != ShortCut.program }
+        }
+    }
+
+    private static func load(
+        reusing maps: Maps?, unguarded: Bool, _ isWanted: (String) -> Bool
+    ) throws(BPFError) -> Object {
         let object = try Object()
-        object.select { $0 != "weir_sk_lookup" }
+        object.select { isWanted($0) && $0 != Object.selfTest }
+        if unguarded { try object.setConstant(UInt32(1), section: ".rodata.unguarded") }
         try maps?.forEach { map throws(BPFError) in try object.reuse(map) }
         try object.load()
         return object

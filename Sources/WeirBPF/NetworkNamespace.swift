@@ -48,4 +48,15 @@ public struct NetworkNamespace: ~Copyable, Sendable {
         }
         return try body()
     }
+
+    /// Runs `body` on this thread inside a new namespace with nothing but a loopback interface, and comes back. The
+    /// namespace goes with the last socket that was made in it.
+    static func withPrivate<Result>(_ body: () throws(BPFError) -> Result) throws(BPFError) -> Result {
+        let home = try Descriptor(path: "/proc/thread-self/ns/net")
+        defer {
+            if weir_netns_enter(home.raw) < 0 { abort() }
+        }
+        try check(weir_netns_create(), "make", "a network namespace", advice: "run as root, or with CAP_SYS_ADMIN")
+        return try body()
+    }
 }

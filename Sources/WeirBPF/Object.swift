@@ -48,8 +48,20 @@ struct Object: ~Copyable {
         return names
     }
 
-    /// Leaves out of `load` every program that `isWanted` refuses.
+    /// The acceleration self-test's program, which is loaded alone.
+    static let selfTest = "weir_selftest"
+
+    /// Leaves out of `load` every program that `isWanted` refuses, and the maps that only others use: the self-test
+    /// shares none with the rest.
     func select(_ isWanted: (String) -> Bool) {
+        var map = bpf_object__next_map(pointer, nil)
+        while let current = map {
+            let name = String(cString: bpf_map__name(current))
+            if name.hasPrefix("weir_"), name.hasPrefix("weir_probe") != isWanted(Self.selfTest) {
+                bpf_map__set_autocreate(current, false)
+            }
+            map = bpf_object__next_map(pointer, current)
+        }
         var program = bpf_object__next_program(pointer, nil)
         while let current = program {
             bpf_program__set_autoload(current, isWanted(String(cString: bpf_program__name(current))))
@@ -63,10 +75,10 @@ struct Object: ~Copyable {
         try WeirBPF.check(bpf_map__reuse_fd(mine, map.raw), "reuse", "the map \(map.name)")
     }
 
-    /// Sets the object's constant (section .rodata.weir) before it is loaded.
-    func setConstant<Value: BitwiseCopyable>(_ value: Value) throws(BPFError) {
+    /// Sets a constant, which is alone in its section, before the object is loaded.
+    func setConstant<Value: BitwiseCopyable>(_ value: Value, section: String = ".rodata.weir") throws(BPFError) {
         var map = bpf_object__next_map(pointer, nil)
-        while let current = map, !String(cString: bpf_map__name(current)).hasSuffix(".rodata.weir") {
+        while let current = map, !String(cString: bpf_map__name(current)).hasSuffix(section) {
             map = bpf_object__next_map(pointer, current)
         }
         guard let map else { return }

@@ -8,13 +8,22 @@ public final class RouteTable {
     private let cookie: UInt64
     private let map: Maps
     private var written: [CIDR: Route] = [:]
+    /// Whether the namespace's addresses stand under cookie 0, too: its sockets take part in the short cut.
+    private var isNear = false
+    private var near: Set<CIDR> = []
 
-    /// - Parameter written: what an earlier process wrote for this namespace, which the first `synchronize` corrects.
-    public init(_ namespace: borrowing NetworkNamespace, _ maps: Maps, written: [CIDR] = []) {
+    /// What an earlier process wrote for this namespace, the first `synchronize` corrects.
+    /// - Parameters:
+    ///   - written: under the namespace's cookie.
+    ///   - near: under cookie 0, of every namespace.
+    public init(
+        _ namespace: borrowing NetworkNamespace, _ maps: Maps, written: [CIDR] = [], near: [CIDR] = []
+    ) {
         cookie = namespace.cookie
         map = maps
         let unknown = Route(isLocal: false, interface: .max, source: nil)
         for prefix in written { self.written[prefix] = unknown }
+        self.near = Set(near).intersection(written)
     }
 
     /// What it has written.
@@ -28,6 +37,12 @@ public final class RouteTable {
             found[key.cookie, default: []].append(CIDR(containing: Address(abi: key.address), length: length))
         }
         return found
+    }
+
+    /// Says whether sockets of other namespaces may have their peers here.
+    public func setNear(_ isNear: Bool) throws(BPFError) {
+        self.isNear = isNear
+        try writeNear()
     }
 
     /// Reads the namespace's routes and writes what has changed; new entries first, so that none is missing meanwhile.
@@ -45,23 +60,42 @@ public final class RouteTable {
             changed += 1
         }
         written = current
+        try writeNear()
         return changed
+    }
+
+    /// The namespace's own addresses, as far as others can call them.
+    private func writeNear() throws(BPFError) {
+        let own = written.filter { prefix, route in
+            route.isLocal && prefix.length == 128 && !prefix.address.isLoopback
+        }
+        let wanted = isNear ? Set(own.keys) : []
+        let value = value(Route(isLocal: true, interface: 0, source: nil))
+        for prefix in wanted.subtracting(near) { try map.routes.set(key(prefix, cookie: 0), to: value) }
+        for prefix in near.subtracting(wanted) { try map.routes.remove(key(prefix, cookie: 0)) }
+        near = wanted
     }
 
     /// Removes every entry of the namespace.
     public func clear() throws(BPFError) {
         for prefix in written.keys { try map.routes.remove(key(prefix)) }
         written = [:]
+        try writeNear()
     }
 
     /// Removes every entry of a namespace that is gone.
     public static func clear(cookie: UInt64, _ maps: Maps) throws(BPFError) {
         for key in try maps.routes.walk(weir_destination.self) where key.cookie == cookie {
             try maps.routes.remove(key)
+            var near = key
+            near.netns_high = 0
+            near.netns_low = 0
+            if key.length == UInt32(WEIR_DESTINATION_BASE) + 128 { try maps.routes.remove(near) }
         }
     }
 
-    private func key(_ prefix: CIDR) -> weir_destination {
+    private func key(_ prefix: CIDR, cookie: UInt64? = nil) -> weir_destination {
+        let cookie = cookie ?? self.cookie
         var key = weir_destination()
         key.length = UInt32(WEIR_DESTINATION_BASE) + UInt32(prefix.length)
         key.netns_high = UInt32(truncatingIfNeeded: cookie >> 32)

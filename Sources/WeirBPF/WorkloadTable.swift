@@ -58,18 +58,21 @@ public final class WorkloadTable {
     @discardableResult
     public func register(
         _ key: WorkloadKey, name: String, policy: CompiledPolicy, whenProxyDown: weir_when_proxy_down,
-        fallbackPort: UInt16 = 0, followPassed: Bool = false
+        fallbackPort: UInt16 = 0, followPassed: Bool = false, acceleration: AccelerationScope = [],
+        accelerationBudget: Int = 0
     ) throws(BPFError) -> UInt32 {
         try register(
             key, name: name, slot: try policies.place(policy), whenProxyDown: whenProxyDown,
-            fallbackPort: fallbackPort, followPassed: followPassed)
+            fallbackPort: fallbackPort, followPassed: followPassed, acceleration: acceleration,
+            accelerationBudget: accelerationBudget)
     }
 
     /// The same with a policy that has a slot already.
     @discardableResult
     public func register(
         _ key: WorkloadKey, name: String, slot: UInt32, whenProxyDown: weir_when_proxy_down,
-        fallbackPort: UInt16 = 0, followPassed: Bool = false
+        fallbackPort: UInt16 = 0, followPassed: Bool = false, acceleration: AccelerationScope = [],
+        accelerationBudget: Int = 0
     ) throws(BPFError) -> UInt32 {
         var value = weir_workload()
         let earlier = try self.value(of: key)
@@ -85,6 +88,8 @@ public final class WorkloadTable {
         value.when_proxy_down = UInt8(whenProxyDown.rawValue)
         value.fallback_port = fallbackPort.bigEndian
         value.flags = followPassed ? WEIR_WORKLOAD_FOLLOW_PASSED.rawValue : 0
+        value.acceleration = acceleration.rawValue
+        value.budget = UInt32(accelerationBudget)
         try set(key, value)
         return value.id
     }

@@ -35,6 +35,20 @@ extension Commands {
             try weir.succeed(["unload"])
         }
 
+        /// That the kernel breaks splice for receivers is a warning: the node is fine.
+        @Test func accelerationIsTested() throws {
+            let weir = try Installation()
+            let result = try weir.run(["check", "--category", "acceleration"])
+            #expect(result.status == 0)
+            #expect(result.output.contains("√ the short cut may be used: proxies receive\n"), "\(result.output)")
+            #expect(result.output.contains("splice moves nothing"))
+            #expect(result.output.contains("on this kernel: nothing is redirected to applications\n"))
+            let other = try weir.run(
+                ["check", "--category", "acceleration"], in: Place(uid: 1000, gid: 1000))
+            #expect(other.status == 1)
+            #expect(other.output.contains("run as root: sudo weir check"))
+        }
+
         @Test(arguments: [["load"], ["agent"]])
         func noTypes(_ command: [String]) throws {
             try leavingNothing {

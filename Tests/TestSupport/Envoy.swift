@@ -3,14 +3,16 @@ public final class Envoy: Sidecar {
     public let process: ChildProcess
     private let logPath: String
 
-    public init(in pod: Pod) throws {
+    public convenience init(in pod: Pod) throws { try self.init(at: pod.proxy) }
+
+    public init(at place: Place) throws {
         logPath = try Workspace.write("envoy-access.log")
         let configuration = try Workspace.write("envoy.yaml", Self.configuration(logPath: logPath))
         process = try ChildProcess(
             [
                 Programs.envoy.get(), "--config-path", configuration, "--concurrency", "2", "--disable-hot-restart",
                 "--log-level", "info", "--file-flush-interval-msec", "10",
-            ], in: pod.proxy)
+            ], in: place)
         try process.waitToListen(on: [15001, 15006])
     }
 

@@ -100,6 +100,8 @@ import WeirCore
                 let again = try Configuration(yaml: configuration.show(origins: origins))
                 #expect(again.agent == configuration.agent && again.log == configuration.log)
                 #expect(again.proxy == configuration.proxy && again.mechanism == configuration.mechanism)
+                #expect(again.acceleration == configuration.acceleration)
+                #expect(again.accelerationBudget == configuration.accelerationBudget)
                 #expect(again.workloads.map(\.name) == configuration.workloads.map(\.name))
                 for (left, right) in zip(again.workloads, configuration.workloads) {
                     var left = left
@@ -124,6 +126,7 @@ import WeirCore
             shown == """
                 mechanism: auto  # default
                 acceleration: off  # default
+                accelerationBudget: 262144  # default
                 agent:
                   socket: /run/weir/weir.sock  # default
                   listen: 127.0.0.1:15999  # default

@@ -66,6 +66,7 @@ void json_sample(struct json *j, const char *key, uint32_t *sample, size_t count
 
 struct timing {
 	uint32_t *connect, *cycle;	/* ns: connect() alone; with socket() and close() */
+	bool to_first_byte;		/* "connect" ends when a byte has come */
 };
 
 static bool measure(const struct endpoint *to, struct bench_sockets *source, struct timing *t, size_t at)
@@ -73,9 +74,12 @@ static bool measure(const struct endpoint *to, struct bench_sockets *source, str
 	static const struct linger now = {.l_onoff = 1};
 	uint64_t begin = now_ns(), before, after;
 	int fd = source ? bench_socket_of(source) : socket(to->any.sa_family, SOCK_STREAM, 0), error;
+	char byte;
 
 	before = now_ns();
 	error = connect(fd, &to->any, to->length);
+	if (!error && t->to_first_byte && recv(fd, &byte, 1, 0) != 1)
+		die("bench-connect: the other side is no bench-sink --mode greet");
 	after = now_ns();
 	if (error)
 		return false;
@@ -108,10 +112,11 @@ int bench_connect_command(int argc, char **argv)
 		{"netns-b", required_argument, NULL, 'B'},
 		{"cgroup-a", required_argument, NULL, 'c'},
 		{"cgroup-b", required_argument, NULL, 'd'},
+		{"first-byte", no_argument, NULL, 'f'},
 		{0},
 	};
 	struct endpoint targets[2];
-	struct timing timings[2];
+	struct timing timings[2] = {0};
 	struct bench_sockets *sources[2] = {NULL, NULL};
 	const char *cgroups[2] = {NULL, NULL};
 	int netns[2] = {-1, -1};
@@ -129,6 +134,8 @@ int bench_connect_command(int argc, char **argv)
 			netns[option - 'A'] = open_netns(optarg);
 		else if (option == 'c' || option == 'd')
 			cgroups[option - 'c'] = optarg;
+		else if (option == 'f')
+			timings[0].to_first_byte = timings[1].to_first_byte = true;
 		else
 			return 64;
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench-sink: the server of the benches, in one of three modes.  accept closes
+ * bench-sink: the server of the benches, in one of four modes.  accept closes
  * what it accepted DELAY connections ago, when the client is through with it (a
- * RST that came earlier would fail its connect()); echo gives every byte back; discard reads, and
+ * RST that came earlier would fail its connect()); greet does so, too, but sends
+ * a byte first; echo gives every byte back; discard reads, and
  * acknowledges with one byte when the client has shut down its side.
  */
 #include "exercise.h"
@@ -48,7 +49,9 @@ static void serve(int listener)
 		fd = accept(listener, NULL, NULL);
 		if (fd < 0)
 			continue;
-		if (!strcmp(mode, "accept")) {
+		if (!strcmp(mode, "greet"))
+			send_all(fd, "x", 1, 1000);
+		if (!strcmp(mode, "accept") || !strcmp(mode, "greet")) {
 			setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 			if (late[next] >= 0)
 				close(late[next]);
@@ -80,8 +83,8 @@ int bench_sink_command(int argc, char **argv)
 		else
 			return 64;
 	}
-	if (!port || optind != argc || !strstr("accept echo discard", mode))
-		die("bench-sink: --port P [--mode accept|echo|discard]");
+	if (!port || optind != argc || !strstr("accept greet echo discard", mode))
+		die("bench-sink: --port P [--mode accept|greet|echo|discard]");
 	signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
 	at = need_address("::", port);

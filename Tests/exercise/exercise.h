@@ -163,10 +163,13 @@ int bench_sink_command(int argc, char **argv);
 int bench_stream_command(int argc, char **argv);
 int connect_command(int argc, char **argv);
 int dns_command(int argc, char **argv);
+int habit_command(int argc, char **argv);
 int in_command(int argc, char **argv);
 int listen_command(int argc, char **argv);
 int reach_command(int argc, char **argv);
+int stall_command(int argc, char **argv);
 int storm_command(int argc, char **argv);
 int storm_server_command(int argc, char **argv);
+int traffic_command(int argc, char **argv);
 
 #endif

@@ -39,7 +39,18 @@ static const struct {
 	 "--port P... [--workers K] [--stall]: until SIGTERM, then prints"},
 	{"reach", reach_command,
 	 "[--processes K] ADDRESS:PORT@UID...: connects in turn until SIGTERM, then prints who answered"},
-	{"bench-sink", bench_sink_command, "--port P [--mode accept|echo|discard]"},
+	{"traffic", traffic_command,
+	 "A:P | --port P [--connections N] [--seconds S] [--bytes MAX] [--seed N] [--aborts]\n"
+	 "      connections of random messages and pauses both ways, every byte checked"},
+	{"habit", habit_command,
+	 "HABIT --to A:P --port P --bytes N [--message N] [--reader proxy|application]\n"
+	 "      [--proxy-uid U] [--uid U]: one connection from A:P's caller to whoever listens on P;\n"
+	 "      the reader begins when all is sent, and reads by its habit:\n"
+	 "      level edge edge-short read-first blocking waitall splice lowat"},
+	{"stall", stall_command,
+	 "--to A:P --port P [--connections N] [--message N] [--seconds S] [--proxy-uid U] [--uid U]\n"
+	 "      readers that never read: how much their writers can queue, and the kernel's memory"},
+	{"bench-sink", bench_sink_command, "--port P [--mode accept|greet|echo|discard]"},
 	{"bench-connect", bench_connect_command,
 	 "A:P [B:P] [--count N] [--warmup N] [--netns-a NAME|PATH] [--netns-b NAME|PATH]\n"
 	 "      [--cgroup-a DIR] [--cgroup-b DIR]:\n"

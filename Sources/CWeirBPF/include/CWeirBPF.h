@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/sendfile.h>
+#include <sys/types.h>
 #include <sys/vfs.h>
 
 /* Direct libbpf's messages into a buffer of the calling thread; NULL stops and
@@ -54,6 +56,12 @@ int weir_netns_cookie(int netns, uint64_t *cookie);
 
 /* Move the calling thread into a network namespace. */
 int weir_netns_enter(int netns);
+
+/* Give the calling thread a network namespace of its own, with the loopback interface up. */
+int weir_netns_create(void);
+
+/* splice(2), without waiting, of up to `size` bytes; one end is a pipe. */
+ssize_t weir_splice(int from, int to, size_t size);
 
 /* Copy a descriptor of another process (pidfd_getfd, Linux 5.6). */
 int weir_descriptor_of(int pid, int descriptor);

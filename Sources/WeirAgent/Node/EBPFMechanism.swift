@@ -17,12 +17,10 @@ final class EBPFMechanism {
     /// Told the cookie of a namespace whose routes or interfaces have changed.
     private let routesChanged: @Sendable (UInt64) -> Void
 
-    /// Installs the programs, or takes over those that are installed.
-    /// - Parameter cgroup: what a new installation is attached to; nil for the root.
     init(
-        _ pins: PinDirectory, cgroup: String?, logger: Logger, routesChanged: @escaping @Sendable (UInt64) -> Void
+        _ interceptor: Interceptor, logger: Logger, routesChanged: @escaping @Sendable (UInt64) -> Void
     ) throws(BPFError) {
-        interceptor = try Interceptor.install(pins, cgroup: cgroup)
+        self.interceptor = interceptor
         table = try WorkloadTable(interceptor)
         inherited = try RouteTable.written(interceptor.maps)
         self.logger = logger
@@ -37,10 +35,13 @@ final class EBPFMechanism {
     }
 
     /// Enters a workload: from here on its connections are decided.
-    /// - Parameter prepared: the slot of its policy, if it has one already.
+    /// - Parameters:
+    ///   - prepared: the slot of its policy, if it has one already.
+    ///   - budget: of the short cut, in bytes.
     /// - Returns: the workload's id.
     func enter(
-        _ resolved: ResolvedWorkload, prepared: UInt32?, fallbackPort: UInt16?, watching: Bool
+        _ resolved: ResolvedWorkload, prepared: UInt32?, fallbackPort: UInt16?, acceleration: AccelerationScope,
+        budget: Int, watching: Bool
     ) throws(BPFError) -> UInt32 {
         try keepRoutes(of: resolved, watching: watching)
         let slot = if let prepared { prepared } else { try table.policies.place(resolved.policy) }
@@ -48,10 +49,13 @@ final class EBPFMechanism {
             try InterfaceTable.synchronize(
                 keeper.namespace, policy: resolved.policy, slot: slot, interceptor.maps)
         }
-        return try table.register(
+        let id = try table.register(
             resolved.key, name: resolved.workload.name, slot: slot,
             whenProxyDown: weir_when_proxy_down(UInt32(resolved.workload.whenProxyDown.rawValue)),
-            fallbackPort: fallbackPort ?? 0, followPassed: resolved.workload.followPassed)
+            fallbackPort: fallbackPort ?? 0, followPassed: resolved.workload.followPassed,
+            acceleration: acceleration, accelerationBudget: budget)
+        try routes[resolved.cookie]?.table.setNear(!acceleration.isEmpty)
+        return id
     }
 
     /// Enters the workload's proxy, and has inbound connections steered to it.
@@ -98,7 +102,8 @@ final class EBPFMechanism {
     private func keepRoutes(of resolved: ResolvedWorkload, watching: Bool) throws(BPFError) {
         guard routes[resolved.cookie] == nil else { return }
         let keeper = try RouteKeeper(
-            resolved.namespacePath, interceptor.maps, written: inherited.removeValue(forKey: resolved.cookie) ?? [])
+            resolved.namespacePath, interceptor.maps, written: inherited.removeValue(forKey: resolved.cookie) ?? [],
+            near: inherited[0] ?? [])
         if watching {
             let (cookie, changed) = (resolved.cookie, routesChanged)
             keeper.monitor = try RouteMonitor(keeper.namespace) { changed(cookie) }
@@ -142,8 +147,11 @@ final class EBPFMechanism {
 
     /// Holds a namespace no longer that has lost its name, or it could never end. While processes keep it alive they
     /// stay intercepted; what the kernel knows of it goes when it is made anew or removed from the configuration.
-    func letGo(of cookie: UInt64) {
-        if let keeper = routes.removeValue(forKey: cookie) { inherited[cookie] = keeper.table.prefixes }
+    func letGo(of cookie: UInt64) throws(BPFError) {
+        guard let keeper = routes.removeValue(forKey: cookie) else { return }
+        inherited[cookie] = keeper.table.prefixes
+        // Its sockets stay in the short cut with each other; those of other namespaces need not look for peers there.
+        try keeper.table.setNear(false)
     }
 
     /// Stops following changes.

@@ -18,12 +18,19 @@ public actor Node {
     public private(set) var whyNoPrograms: String?
     private var workloads: [String: NodeWorkload] = [:]
     private(set) var configuration = Configuration()
+    private let loaded: Interceptor?
+    /// What the kernel's self-test said; nil until a workload's acceleration depends on it.
+    private(set) var tested: AccelerationStatus?
     /// Gets the maps, once there are any.
     nonisolated let installations: AsyncStream<Maps>
     private let installed: AsyncStream<Maps>.Continuation
 
-    public init(_ pins: PinDirectory, logger: Logger, accessLog: AccessLog? = nil) {
+    /// - Parameter loaded: programs to use; nil: those of `pins`, which are installed when a workload wants them.
+    public init(
+        _ pins: PinDirectory, logger: Logger, accessLog: AccessLog? = nil, loaded: Interceptor? = nil
+    ) {
         self.pins = pins
+        self.loaded = loaded
         self.logger = logger
         self.accessLog = accessLog
         namespaces = NFTMechanism(pins)
@@ -56,7 +63,9 @@ public actor Node {
         for (workload, result) in zip(new.workloads, await ResolvedWorkload.all(new.workloads)) {
             do {
                 let one = try result.get()
-                if choice(of: workload, new).mechanism == .nftables { try Self.requireNFT(one) }
+                if choice(of: workload, new).mechanism == .nftables {
+                    try Self.requireNFT(one, isAsked: whyNoPrograms == nil)
+                }
                 resolved.append(one)
             } catch {
                 problems.append("workload \(workload.name): \(error)")
@@ -77,7 +86,7 @@ public actor Node {
     /// Loads the programs when they are wanted for the first time. Those that an earlier agent left are taken over in
     /// any case, because they would go on deciding.
     private func install(for new: Configuration) throws {
-        guard ebpf == nil, new.wantsPrograms || pins.exists else { return }
+        guard ebpf == nil, loaded != nil || new.wantsPrograms || pins.exists else { return }
         do {
             let made = try load(new)
             ebpf = made
@@ -91,13 +100,18 @@ public actor Node {
     }
 
     private func load(_ new: Configuration) throws(BPFError) -> EBPFMechanism {
+        let interceptor = if let loaded { loaded } else { try installPrograms(new) }
+        return try EBPFMechanism(interceptor, logger: logger) { [weak self] cookie in
+            Task { await self?.routesChanged(cookie) }
+        }
+    }
+
+    private func installPrograms(_ new: Configuration) throws(BPFError) -> Interceptor {
         try Host.require()
         if try Host.mountBPFFileSystem(at: new.agent.bpffs) {
             logger.notice("mounted the BPF file system", metadata: ["path": "\(new.agent.bpffs)"])
         }
-        return try EBPFMechanism(pins, cgroup: new.agent.cgroup, logger: logger) { [weak self] cookie in
-            Task { await self?.routesChanged(cookie) }
-        }
+        return try Interceptor.install(pins, cgroup: new.agent.cgroup)
     }
 
     /// What this workload is intercepted with.
@@ -109,7 +123,8 @@ public actor Node {
     var choice: MechanismChoice { MechanismChoice(nil, configuration.mechanism, whyNoPrograms: whyNoPrograms) }
 
     /// Refuses what nftables cannot do.
-    private static func requireNFT(_ resolved: ResolvedWorkload) throws {
+    /// - Parameter isAsked: somebody asked for nftables; else the kernel has no more, and the short cut is left out.
+    private static func requireNFT(_ resolved: ResolvedWorkload, isAsked: Bool) throws {
         guard resolved.isPod else {
             throw InvalidValue(
                 "\(resolved.workload.selector) shares the host's network namespace; use mechanism: ebpf for it")
@@ -117,6 +132,9 @@ public actor Node {
         guard resolved.workload.whenProxyDown == .refuse else {
             throw InvalidValue(
                 "nftables cannot see whether the proxy listens; use whenProxyDown: refuse, or mechanism: ebpf")
+        }
+        guard !isAsked || [nil, .off, .auto].contains(resolved.workload.acceleration) else {
+            throw InvalidValue("nftables passes nothing past the stack; use mechanism: ebpf, or acceleration: off")
         }
         _ = try NFT()
     }
@@ -142,13 +160,24 @@ public actor Node {
         guard choice.mechanism == .ebpf, let ebpf else { return try await putNFT(resolved, choice) }
         let fallbackPort = try fallbackPort(for: resolved)
         let id = try ebpf.enter(
-            resolved, prepared: slot, fallbackPort: fallbackPort, watching: watching)
+            resolved, prepared: slot, fallbackPort: fallbackPort, acceleration: try acceleration(of: resolved, ebpf),
+            budget: workload.accelerationBudget ?? configuration.accelerationBudget, watching: watching)
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
         try ebpf.steer(resolved, id: id)
         if resolved.isPod { try complement(resolved) }
         workloads[workload.name] = NodeWorkload(resolved, id: id, choice: choice, fallback: fallback)
         announce(resolved, choice)
+    }
+
+    /// What the short cut does for a workload. Both ends are told by their namespaces, which host workloads share.
+    private func acceleration(
+        of resolved: ResolvedWorkload, _ ebpf: EBPFMechanism
+    ) throws(BPFError) -> AccelerationScope {
+        let wanted = resolved.workload.acceleration ?? configuration.acceleration
+        guard resolved.isPod, wanted != .off, try ebpf.interceptor.hasShortCut else { return [] }
+        if tested == nil, wanted.dependsOnTest { tested = AccelerationStatus.test(logger) }
+        return wanted.scope(readsUntilEmpty: resolved.workload.proxyReadsUntilEmpty, allowed: tested?.scope ?? [])
     }
 
     /// The rules are in force before the kernel forgets the workload, so that no connection is decided by neither.
@@ -239,8 +268,8 @@ public actor Node {
     func refresh() async {
         // One that was let go is looked up anew: the kernel gives a new namespace the inode number of an old one.
         for (name, present) in workloads where present.problem != nil || !present.isCurrent {
-            if present.resolved.isPod { ebpf?.letGo(of: present.resolved.cookie) }
             do {
+                if present.resolved.isPod { try ebpf?.letGo(of: present.resolved.cookie) }
                 try await put(try ResolvedWorkload(present.resolved.workload), watching: true)
             } catch {
                 if present.problem == nil {

@@ -7,10 +7,12 @@ final class RouteKeeper {
     let table: RouteTable
     var monitor: RouteMonitor?
 
-    /// - Parameter written: what an earlier process wrote for the namespace.
-    init(_ path: String, _ maps: Maps, written: [CIDR]) throws(BPFError) {
+    /// - Parameters:
+    ///   - written: what an earlier process wrote for the namespace.
+    ///   - near: what one wrote for all namespaces, of those whose sockets take part in the short cut.
+    init(_ path: String, _ maps: Maps, written: [CIDR], near: [CIDR]) throws(BPFError) {
         namespace = try NetworkNamespace(path: path)
-        table = RouteTable(namespace, maps, written: written)
+        table = RouteTable(namespace, maps, written: written, near: near)
         try table.synchronize(namespace)
     }
 }

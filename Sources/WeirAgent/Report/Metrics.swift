@@ -5,8 +5,10 @@ import WeirCore
 enum Metrics {
     static let contentType = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-    static func text(_ installed: Installed) throws -> String {
-        let own = try StatsReport.read(installed, nil).rows
+    /// - Parameter acceleration: nil when the self-test has not run.
+    static func text(_ installed: Installed, _ acceleration: AccelerationStatus?) throws -> String {
+        let report = try StatsReport.read(installed, nil)
+        let (own, paths) = (report.rows, report.paths)
         let rows = try installed.interceptor?.maps.readCounters() ?? []
         let lost = rows.filter { $0.workload == 0 }.reduce(0) { $0 + $1.connections }
         var out = ""
@@ -23,11 +25,27 @@ enum Metrics {
             out += "weir_bytes_total{\(labels(row)),flow=\"sent\"} \(row.counter.sentBytes)\n"
             out += "weir_bytes_total{\(labels(row)),flow=\"received\"} \(row.counter.receivedBytes)\n"
         }
+        family(&out, "weir_messages", "counter", "Messages of accelerated workloads by the path they took and why.")
+        for row in paths where row.path.messages > 0 {
+            out += "weir_messages_total{\(labels(row))} \(row.path.messages)\n"
+        }
+        family(&out, "weir_message_bytes", "counter", "Bytes of these messages.", unit: "bytes")
+        for row in paths where row.path.bytes > 0 {
+            out += "weir_message_bytes_total{\(labels(row))} \(row.path.bytes)\n"
+        }
+        family(&out, "weir_sockets_left_out", "counter", "Sockets that take no part in the short cut, by why.")
+        for row in paths where row.path.sockets > 0 {
+            out += "weir_sockets_left_out_total{\(labels(row))} \(row.path.sockets)\n"
+        }
         family(&out, "weir_flow_records_lost", "counter", "Records of connections that the ring had no room for.")
         out += "weir_flow_records_lost_total \(lost)\n"
         family(&out, "weir_workloads", "gauge", "Workloads that are intercepted.")
         let count = try installed.registered().count + installed.ruled().count
         out += "weir_workloads \(count)\n"
+        family(&out, "weir_acceleration_allowed", "gauge", "What the kernel's self-test allows the short cut to do.")
+        for one in acceleration?.test?.permissions ?? [] {
+            out += "weir_acceleration_allowed{use=\"\(one.use.title)\"} \(one.refusal == nil ? 1 : 0)\n"
+        }
         family(&out, "weir_build", "info", "This build.")
         out += "weir_build_info{version=\"\(WeirVersion.current)\"} 1\n"
         return out + "# EOF\n"
@@ -46,6 +64,11 @@ enum Metrics {
         return "workload=\"\(escape(row.workload))\",direction=\"\(counter.direction.word)\","
             + "verdict=\"\(counter.verdict.word)\",reason=\"\(counter.reason.word)\","
             + "protocol=\"\(counter.transport)\",mechanism=\"\(row.mechanism.rawValue)\""
+    }
+
+    private static func labels(_ row: StatsReport.Path) -> String {
+        let path = row.path.path == .redirect ? "redirect" : "stack"
+        return "workload=\"\(escape(row.workload))\",path=\"\(path)\",reason=\"\(row.path.path.word)\""
     }
 
     private static func escape(_ text: String) -> String {

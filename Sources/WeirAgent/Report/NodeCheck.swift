@@ -27,7 +27,9 @@ public struct NodeCheck: Encodable, Sendable {
     }
 
     /// The categories, in the order of the report.
-    public static let all = ["kernel", "privileges", "mounts", "foreign", "installation", "agent", "workloads"]
+    public static let all = [
+        "kernel", "privileges", "mounts", "foreign", "acceleration", "installation", "agent", "workloads",
+    ]
 
     /// - Parameters:
     ///   - wanted: names of categories; nil for all.
@@ -42,6 +44,7 @@ public struct NodeCheck: Encodable, Sendable {
                 case "privileges": Self.privileges()
                 case "mounts": Self.mounts()
                 case "foreign": Self.foreign()
+                case "acceleration": Self.acceleration()
                 case "installation": Self.installation(pins)
                 case "agent": Self.agent(client)
                 default: Self.workloads(configuration, pins)
@@ -129,6 +132,23 @@ public struct NodeCheck: Encodable, Sendable {
             }
         } catch {
             return [fail(title, "\(error)")]
+        }
+    }
+
+    /// What the short cut may be used for is a property of the kernel; that it may not be is no fault of the node.
+    private static func acceleration() -> [Check] {
+        let title = "the same-node short cut can be tested"
+        if geteuid() != 0 { return [cannotSee(title)] }
+        do {
+            return try SelfTest.run().permissions.map { one in
+                let title = "the short cut may be used: \(one.use.title)"
+                let hint =
+                    one.use == .applicationsReceive
+                    ? "acceleration: full redirects to them all the same; for applications that use none of these" : nil
+                return one.refusal.map { warn(title, $0, hint: hint) } ?? pass(title)
+            }
+        } catch {
+            return [fail(title, "\(error)", hint: "acceleration: auto leaves every connection to TCP")]
         }
     }
 

@@ -6,12 +6,19 @@ import WeirNFT
 public struct StatsReport: Encodable, Sendable {
     public let schema = "weir.stats/v1"
     public var rows: [Row]
+    /// Messages of accelerated workloads.
+    public var paths: [Path]
 
     public struct Row: Encodable, Sendable, Hashable {
         public let workload: String
         /// Who counted. nftables does not know how connections ended, nor what they carried.
         public let mechanism: Mechanism
         public var counter: CounterRow
+    }
+
+    public struct Path: Encodable, Sendable, Hashable {
+        public let workload: String
+        public var path: PathRow
     }
 
     /// - Parameter name: only this workload; nil for all.
@@ -24,9 +31,9 @@ public struct StatsReport: Encodable, Sendable {
             guard names.contains(name) else { throw UnknownWorkload(name, among: names) }
         }
         let names = Dictionary(workloads.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
+        func owner(_ id: UInt32) -> String { names[id] ?? "(gone: \(id))" }
         var rows = try (installed.interceptor?.maps.readCounters() ?? []).compactMap { row -> Row? in
-            guard row.workload != 0 else { return nil }
-            return Row(workload: names[row.workload] ?? "(gone: \(row.workload))", mechanism: .ebpf, counter: row)
+            row.workload == 0 ? nil : Row(workload: owner(row.workload), mechanism: .ebpf, counter: row)
         }
         for one in noted where name == nil || name == one.workload.name {
             let counted = try installed.namespaces.counters(of: one)?.rows ?? []
@@ -34,8 +41,12 @@ public struct StatsReport: Encodable, Sendable {
                 Row(workload: one.workload.name, mechanism: .nftables, counter: CounterRow($0))
             }
         }
+        let paths = try (installed.interceptor?.maps.readPaths() ?? []).map {
+            Path(workload: owner($0.workload), path: $0)
+        }
         return StatsReport(
-            rows: rows.filter { name == nil || name == $0.workload }.sorted { $0.workload < $1.workload })
+            rows: rows.filter { name == nil || name == $0.workload }.sorted { $0.workload < $1.workload },
+            paths: paths.filter { name == nil || name == $0.workload }.sorted { $0.workload < $1.workload })
     }
 
     /// What was added since an earlier reading; rows that did not change are left out.
@@ -57,7 +68,21 @@ public struct StatsReport: Encodable, Sendable {
                 row.counter.sentBytes &-= old.sentBytes
                 row.counter.receivedBytes &-= old.receivedBytes
                 return row
-            })
+            }, paths: pathsSince(earlier))
+    }
+
+    private func pathsSince(_ earlier: StatsReport) -> [Path] {
+        let before = Dictionary(
+            earlier.paths.map { ([$0.workload, $0.path.path.word], $0.path) }, uniquingKeysWith: { first, _ in first })
+        return paths.compactMap { one in
+            var one = one
+            guard let old = before[[one.workload, one.path.path.word]] else { return one }
+            if old == one.path { return nil }
+            one.path.messages &-= old.messages
+            one.path.bytes &-= old.bytes
+            one.path.sockets &-= old.sockets
+            return one
+        }
     }
 
     public var text: String {
@@ -78,6 +103,17 @@ public struct StatsReport: Encodable, Sendable {
                             "\(counter.failed)", Quantity.bytes(counter.sentBytes),
                             Quantity.bytes(counter.receivedBytes),
                         ]))
+        }
+        return paths.isEmpty ? table.text : table.text + "\n\n" + pathTable
+    }
+
+    private var pathTable: String {
+        var table = Table(["workload", "messages by", "path", "messages", "bytes", "sockets"], numeric: [3, 4, 5])
+        for one in paths {
+            table.add([
+                one.workload, one.path.path == .redirect ? "short cut" : "stack", one.path.path.word,
+                "\(one.path.messages)", Quantity.bytes(one.path.bytes), "\(one.path.sockets)",
+            ])
         }
         return table.text
     }

@@ -113,6 +113,9 @@ public struct NodeStatus: Encodable, Sendable {
             lines.append(
                 "agent      not running: interception goes on, changes of workloads and routes are not followed")
         }
+        for (index, line) in (agent?.acceleration?.lines ?? []).enumerated() {
+            lines.append((index == 0 ? "short cut  " : "           ") + line)
+        }
         lines.append("workloads  \(workloads.count)")
         if !workloads.isEmpty { lines += ["", WorkloadReport.table(workloads).text] }
         for one in workloads { if let problem = one.problem { lines.append("\(one.name): \(problem)") } }

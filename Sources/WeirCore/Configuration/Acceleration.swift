@@ -1,8 +1,41 @@
 /// Which receivers get bytes by the same-node short cut.
 public enum Acceleration: String, Hashable, Sendable, CaseIterable, Codable {
     case off
+    /// Proxies whose habits allow it.
     case proxies
+    /// Applications too: whoever writes it answers for how they read.
     case full
-    /// What the running kernel's self-test allows, within what the profile says of its proxy.
+    /// Proxies, as far as the running kernel's self-test allows.
     case auto
+
+    /// Whether the self-test's result changes what it comes to.
+    public var dependsOnTest: Bool { self == .proxies || self == .auto }
+
+    /// The pod's annotation that says it.
+    public static let annotation = "weir.io/acceleration"
+
+    /// What a pod's annotations say; nil when they say nothing.
+    public init?(annotations: [String: String]) throws(InvalidValue) {
+        guard let word = annotations[Self.annotation] else { return nil }
+        guard let found = Self(rawValue: word) else {
+            let words = Self.allCases.map(\.rawValue).joined(separator: ", ")
+            throw InvalidValue("\"\(word)\" is not one of \(words)")
+        }
+        self = found
+    }
+
+    /// What it comes to for one workload. An application's socket joins only where the self-test found that a mere
+    /// member is like any other socket, unless the user answers for the application with `full`.
+    /// - Parameters:
+    ///   - readsUntilEmpty: how the workload's proxy reads; see `Profile.proxyReadsUntilEmpty`.
+    ///   - allowed: what the self-test found harmless on the running kernel.
+    public func scope(readsUntilEmpty: Bool, allowed: AccelerationScope) -> AccelerationScope {
+        let proxies: AccelerationScope = readsUntilEmpty ? [.proxy, .senders] : []
+        return switch self {
+        case .off: []
+        case .proxies: proxies.intersection(allowed.union(.proxy))
+        case .full: proxies.union([.senders, .applications])
+        case .auto: allowed.contains(.proxy) ? proxies.intersection(allowed) : []
+        }
+    }
 }

@@ -6,6 +6,7 @@ extension Configuration {
         var writer = YAMLWriter(showsOrigins: origins)
         writer.value("mechanism", mechanism.rawValue, origin: origin("mechanism"))
         writer.value("acceleration", acceleration.rawValue, origin: origin("acceleration"))
+        writer.value("accelerationBudget", "\(accelerationBudget)", origin: origin("accelerationBudget"))
         writer.mapping("agent") { writer in
             writer.value("socket", agent.socket, origin: origin("agent.socket"))
             writer.value("listen", agent.listen.description, origin: origin("agent.listen"))

@@ -51,6 +51,7 @@ extension Configuration {
         if let word = map.take("acceleration")?.word(of: Acceleration.allCases.map(\.rawValue)) {
             acceleration = Acceleration(rawValue: word) ?? acceleration
         }
+        if let budget = map.take("accelerationBudget")?.accelerationBudget() { accelerationBudget = budget }
         if let value = map.take("agent") { agent.read(value) }
         if let value = map.take("log") { log.read(value) }
         if let value = map.take("proxy") { proxy.read(value) }
@@ -122,6 +123,9 @@ extension Configuration.Proxy {
 }
 
 extension YAMLValue {
+    /// Bytes.
+    func accelerationBudget() -> Int? { number("a number of bytes", in: 1024...(64 << 20)) }
+
     func absolutePath() -> String? {
         guard let path = string("a path") else { return nil }
         guard path.hasPrefix("/") else {

@@ -2,6 +2,8 @@
 public struct Configuration: Hashable, Sendable {
     public var mechanism = Mechanism.auto
     public var acceleration = Acceleration.off
+    /// Redirected bytes that a socket may have unread before messages to it take the stack.
+    public var accelerationBudget = 256 << 10
     public var agent = Agent()
     public var log = Log()
     public var proxy = Proxy()

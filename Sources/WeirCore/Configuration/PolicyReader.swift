@@ -9,12 +9,14 @@ struct PolicyReader {
     let profile: Profile?
     private(set) var annotations: [String: String] = [:]
     private(set) var proxyCgroup: String?
+    let proxyReadsUntilEmpty: Bool
     private var policy: PolicySpecification
     private var isSound = true
 
     init(profile: Profile) {
         self.profile = profile
         policy = profile.defaults
+        proxyReadsUntilEmpty = profile.proxyReadsUntilEmpty
     }
 
     /// - Parameter isNamespace: whether the workload is a network namespace, in which the proxy runs too.
@@ -23,6 +25,7 @@ struct PolicyReader {
         profile = nil
         policy = proxy.policy
         proxyCgroup = proxy.cgroup
+        proxyReadsUntilEmpty = proxy.readsUntilEmpty
     }
 
     /// - Parameter quietly: only learn which keys there are, because there is no policy to read them into.

@@ -11,6 +11,12 @@ public struct Workload: Hashable, Sendable {
     public var whenProxyDown: WhenProxyDown
     /// Nil: what the node's configuration says.
     public var mechanism: Mechanism?
+    /// Nil: what the node's configuration says.
+    public var acceleration: Acceleration?
+    /// In bytes; nil: what the node's configuration says.
+    public var accelerationBudget: Int?
+    /// See `Profile.proxyReadsUntilEmpty`; of a proxy that is described by numbers, what the file says.
+    public var proxyReadsUntilEmpty: Bool
     /// Whether connections that are left alone are followed to their end, for records with bytes; it costs each of
     /// them about as much as redirecting.
     public var followPassed: Bool
@@ -20,6 +26,7 @@ public struct Workload: Hashable, Sendable {
     public init(
         name: String, selector: Selector, mesh: String? = nil, annotations: [String: String] = [:],
         proxyCgroup: String? = nil, whenProxyDown: WhenProxyDown = .refuse, mechanism: Mechanism? = nil,
+        acceleration: Acceleration? = nil, accelerationBudget: Int? = nil, proxyReadsUntilEmpty: Bool = false,
         followPassed: Bool = false, policy: PolicySpecification
     ) {
         self.name = name
@@ -29,6 +36,9 @@ public struct Workload: Hashable, Sendable {
         self.proxyCgroup = proxyCgroup
         self.whenProxyDown = whenProxyDown
         self.mechanism = mechanism
+        self.acceleration = acceleration
+        self.accelerationBudget = accelerationBudget
+        self.proxyReadsUntilEmpty = proxyReadsUntilEmpty
         self.followPassed = followPassed
         self.policy = policy
     }

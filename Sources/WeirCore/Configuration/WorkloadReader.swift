@@ -17,6 +17,11 @@ struct WorkloadReader {
         let origin = map.take("originFrom")?.word(of: ["getsockopt", "getsockname"])
         let mechanism = map.take("mechanism")?.word(of: Mechanism.allCases.map(\.rawValue))
         let follow = map.take("followPassed")?.bool()
+        let acceleration = map.take("acceleration")
+        let budget = map.take("accelerationBudget")?.accelerationBudget()
+        if let acceleration, let selector, selector.key != "netns" {
+            acceleration.complain("is for namespaces: both ends are told by their network namespaces; remove it")
+        }
         var policy: PolicyReader?
         switch (mesh, proxy) {
         case (let mesh?, nil):
@@ -37,8 +42,27 @@ struct WorkloadReader {
         workload = Workload(
             name: name, selector: selector, mesh: reader.profile?.name, annotations: reader.annotations,
             proxyCgroup: reader.proxyCgroup, whenProxyDown: down.flatMap(WhenProxyDown.init(word:)) ?? .refuse,
-            mechanism: mechanism.flatMap(Mechanism.init(rawValue:)), followPassed: follow ?? false,
+            mechanism: mechanism.flatMap(Mechanism.init(rawValue:)),
+            acceleration: Self.acceleration(acceleration, reader.annotations, value), accelerationBudget: budget,
+            proxyReadsUntilEmpty: reader.proxyReadsUntilEmpty, followPassed: follow ?? false,
             policy: specification)
+    }
+
+    /// The key's word, else the annotation's.
+    private static func acceleration(
+        _ key: YAMLValue?, _ annotations: [String: String], _ workload: YAMLValue
+    ) -> Acceleration? {
+        let said = key?.word(of: Acceleration.allCases.map(\.rawValue)).flatMap(Acceleration.init(rawValue:))
+        do {
+            let annotated = try Acceleration(annotations: annotations)
+            if let key, annotated != nil {
+                key.complain("stands beside the annotation \(Acceleration.annotation); leave one of the two")
+            }
+            return said ?? annotated
+        } catch {
+            workload.complain("has the annotation \(Acceleration.annotation): \(error.sentence)")
+            return nil
+        }
     }
 
     private static func name(_ map: inout YAMLMapping) -> String? {

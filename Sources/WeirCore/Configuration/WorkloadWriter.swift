@@ -38,6 +38,12 @@ struct WorkloadWriter {
         writer.value(
             "originFrom", policy.originFromSocketName ? "getsockname" : "getsockopt", origin: origin("originFrom"))
         writer.value("followPassed", workload.followPassed, origin: origin("followPassed"))
+        if let acceleration = workload.acceleration, workload.annotations[Acceleration.annotation] == nil {
+            writer.value("acceleration", acceleration.rawValue, origin: origin("acceleration"))
+        }
+        if let budget = workload.accelerationBudget {
+            writer.value("accelerationBudget", "\(budget)", origin: origin("accelerationBudget"))
+        }
         if let mechanism = workload.mechanism {
             writer.value("mechanism", mechanism.rawValue, origin: origin("mechanism"))
         }
@@ -69,6 +75,10 @@ struct WorkloadWriter {
                 writer.list(
                     "\(key)s", numbers.map { "\($0)" },
                     origin: place == "default" ? source(setting, "proxy.\(key)s") : place)
+            }
+            if workload.mesh == nil {
+                writer.value(
+                    "readsUntilEmpty", workload.proxyReadsUntilEmpty, origin: origin("proxy.readsUntilEmpty"))
             }
             if let path = workload.proxyCgroup {
                 writer.value("cgroup", path, origin: source(.proxyCgroup, "proxy.cgroup"))

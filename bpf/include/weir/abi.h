@@ -28,7 +28,7 @@
 #include <linux/types.h>
 
 /* Raised when a map's key, value or meaning changes; kept in weir_settings. */
-#define WEIR_ABI_VERSION 2
+#define WEIR_ABI_VERSION 3
 
 #define WEIR_NAME_SIZE 96	/* bytes, with the terminating zero */
 #define WEIR_MAX_WORKLOADS 16384
@@ -45,6 +45,8 @@
 #define WEIR_MAX_HANDSHAKES 131072
 #define WEIR_MAX_COUNTERS 262144
 #define WEIR_MAX_LISTENERS 65536
+#define WEIR_MAX_PEERS 65536	/* sockets that take part in the short cut: two a connection */
+#define WEIR_MAX_PATHS 65536
 #define WEIR_LISTENER_SLOTS 8	/* listeners remembered per port: SO_REUSEPORT workers */
 #define WEIR_DATAGRAM_ORIGINS 8	/* servers remembered per unconnected UDP socket */
 #define WEIR_CGROUP_DEPTH 24	/* levels walked from a socket's cgroup to the root */
@@ -209,6 +211,13 @@ enum weir_role {
 	WEIR_ROLE_PROXY = 1,	/* in weir_cgroups only: the workload's sidecar */
 };
 
+/* What the short cut may do for a workload; weir_workload.acceleration is a set of these, 0 for off. */
+enum weir_acceleration {
+	WEIR_ACCELERATE_PROXY = 1 << 0,		/* its proxy receives redirected bytes */
+	WEIR_ACCELERATE_SENDERS = 1 << 1,	/* its applications' sockets may be members, and so send them */
+	WEIR_ACCELERATE_APPLICATIONS = 1 << 2,	/* its applications receive them */
+};
+
 /* Value of weir_pods and weir_cgroups. */
 struct weir_workload {
 	__u32 id;		/* never reused while the maps live */
@@ -218,6 +227,8 @@ struct weir_workload {
 	__be16 fallback_port;	/* of Weir's own proxy on 127.0.0.1 and ::1, 0 for none */
 	__u32 flags;		/* enum weir_workload_flag */
 	__u64 since_ns;		/* CLOCK_REALTIME */
+	__u32 acceleration;	/* enum weir_acceleration; 0 in weir_cgroups */
+	__u32 budget;		/* bytes that a socket of it may have unread before messages to it take the stack */
 	char name[WEIR_NAME_SIZE];
 };
 
@@ -241,7 +252,8 @@ struct weir_prefix {
 };
 #define WEIR_PREFIX_BASE 64
 
-/* Key of weir_routes: the namespace's own routing, as far as decisions need it. */
+/* Key of weir_routes: the namespace's own routing, as far as decisions need it.  Under cookie 0, which no namespace
+ * has, stand the addresses of the node's accelerated workloads: to these a socket may have its peer on the node. */
 struct weir_destination {
 	__u32 length;		/* 64 + prefix length of the mapped address */
 	__u32 netns_high;	/* namespace cookie, upper half */
@@ -372,6 +384,91 @@ struct weir_counter {
 	__u64 failed;		/* of these: never established */
 	__u64 sent_bytes;	/* payload that the peer acknowledged, of closed connections */
 	__u64 received_bytes;
+};
+
+/*
+ * How a message of an accelerated workload went, and if not past the stack, why.  X(constant, word, sentence).
+ */
+#define WEIR_PATHS(X) \
+	X(REDIRECT, "redirect", "straight into the peer's socket") \
+	X(IN_FLIGHT, "in_flight", "earlier bytes of this direction are still on their way through the stack") \
+	X(UNREAD, "unread", "the peer has not read earlier bytes that came through the stack") \
+	X(OVER_BUDGET, "over_budget", "the peer has a budget of redirected bytes unread") \
+	X(AFTER_STACK, "after_stack", "an earlier message to this application took the stack, after which nothing may overtake") \
+	X(NO_PEER, "no_peer", "the peer is not known, or one of the two is closing") \
+	X(SCOPE, "scope", "the acceleration of one of the two workloads does not go so far") \
+	X(UPPER_LAYER, "upper_layer", "a socket has an upper layer protocol, such as TLS in the kernel") \
+	X(MPTCP, "mptcp", "the socket is a subflow of MPTCP") \
+	X(FOREIGN, "foreign", "the socket is in a sockmap of somebody else") \
+	X(FULL, "full", "the kernel had no room for another pair")
+
+enum weir_path {
+#define WEIR_PATH_CONSTANT(constant, word, sentence) WEIR_PATH_##constant,
+	WEIR_PATHS(WEIR_PATH_CONSTANT)
+#undef WEIR_PATH_CONSTANT
+	WEIR_PATH_COUNT,
+};
+
+/* The word and the sentence of a path; "unknown" and "" past the last one. */
+const char *weir_path_word(__u32 path);
+const char *weir_path_sentence(__u32 path);
+
+/* Key and value of weir_paths. */
+struct weir_path_key {
+	__u32 workload;	/* of the sender */
+	__u32 path;	/* enum weir_path */
+};
+struct weir_path_count {
+	__u64 messages;
+	__u64 bytes;
+	__u64 sockets;	/* left out of the short cut for this reason when they were established */
+};
+
+enum weir_end_role {
+	WEIR_END_APPLICATION = 0,
+	WEIR_END_PROXY = 1,
+};
+
+/* Value of weir_ends: what a socket of an accelerated workload knows of its pair, and dies with it. */
+struct weir_end {
+	__u64 pair;	/* key of weir_pairs; 0: none */
+	__u64 netns;	/* of its workload */
+	__u32 workload;	/* 0: wants no peer */
+	__u8 role;	/* enum weir_end_role */
+	__u8 side;	/* 0 if it called connect(), else 1 */
+	__u16 pad;
+};
+
+/* Key of weir_meetings: a connection as the end that called connect() sees it.  Two sockets with equal addresses in two
+ * namespaces differ by their initial sequence numbers. */
+struct weir_meeting {
+	__u8 local[16];
+	__u8 remote[16];
+	__be16 local_port;
+	__be16 remote_port;
+	__u32 sent_isn;
+	__u32 received_isn;
+};
+
+/* One of the two sockets of weir_pair. */
+struct weir_side {
+	__u64 cookie;	/* of the socket, its key in weir_peers; 0: not a member */
+	__u64 socket;	/* its struct tcp_sock */
+	__u64 netns;	/* of its workload */
+	__u64 redirected;	/* bytes that it sent past the stack */
+	__u32 workload;	/* 0: not known yet */
+	__u32 first;	/* sequence number of its first byte */
+	__u32 unread_bytes;	/* redirected by it since its peer was last seen with an empty queue */
+	__u32 unread_messages;
+	__u8 role;	/* enum weir_end_role */
+	__u8 pad[7];
+};
+
+/* Value of weir_pairs, whose key is the cookie of the socket that called connect(). */
+struct weir_pair {
+	struct weir_side sides[2];
+	struct weir_meeting meeting;
+	__u32 pad;
 };
 
 enum weir_flow_end {

@@ -1,0 +1,44 @@
+import Logging
+public import WeirBPF
+import WeirCore
+
+/// What the self-test said when the agent started: the most that `acceleration: auto` may do on this kernel.
+public struct AccelerationStatus: Codable, Sendable {
+    /// Nil when the test itself failed, which allows nothing.
+    public var test: SelfTest?
+    /// Why the test failed.
+    public var problem: String?
+
+    /// What `acceleration: auto` may do.
+    var scope: AccelerationScope {
+        let scopes: [SelfTest.Permission.Use: AccelerationScope] = [
+            .proxiesReceive: .proxy, .applicationsSend: .senders, .applicationsReceive: .applications,
+        ]
+        let allowed = (test?.permissions ?? []).filter { $0.refusal == nil }
+        return AccelerationScope(allowed.compactMap { scopes[$0.use] })
+    }
+
+    /// Runs the test and logs its result.
+    static func test(_ logger: Logger) -> AccelerationStatus {
+        do {
+            let test = try SelfTest.run()
+            for one in test.permissions {
+                logger.info(
+                    "acceleration self-test",
+                    metadata: ["use": "\(one.use.title)", "allowed": "\(one.refusal ?? "yes")"])
+            }
+            return AccelerationStatus(test: test)
+        } catch {
+            logger.warning(
+                "acceleration cannot be tested, and auto leaves every connection to TCP",
+                metadata: ["error": "\(error)"])
+            return AccelerationStatus(problem: "\(error)")
+        }
+    }
+
+    /// For `weir status`, a line each.
+    var lines: [String] {
+        guard let test else { return ["the short cut could not be tested: \(problem ?? "no reason was given")"] }
+        return test.permissions.map { "\($0.use.title): \($0.refusal ?? "allowed")" }
+    }
+}

@@ -1,0 +1,149 @@
+import CWeirBPF
+import Glibc
+
+/// Those that are about who is told when.
+extension Semantic {
+    static func epollLevel(_ pair: consuming SocketPair) throws(BPFError) -> String? {
+        let events = try EventPoll(pair.reader, EPOLLIN.rawValue)
+        pair.write("hello")
+        guard events.wait(500) != 0, events.wait(10) != 0 else { return "level-triggered epoll misses bytes" }
+        _ = SocketPair.read(pair.reader, 2)
+        guard events.wait(10) != 0 else { return "level-triggered epoll misses the rest" }
+        _ = SocketPair.read(pair.reader)
+        return events.wait(10) == 0 ? nil : "level-triggered epoll reports an empty socket"
+    }
+
+    static func epollEdge(_ pair: consuming SocketPair) throws(BPFError) -> String? {
+        let events = try EventPoll(pair.reader, EPOLLIN.rawValue | EPOLLET.rawValue | EPOLLRDHUP.rawValue)
+        for _ in 0..<2 {
+            pair.write("hello")
+            guard events.wait(500) & EPOLLIN.rawValue != 0 else { return "edge-triggered epoll misses bytes" }
+            pair.settle()
+            _ = SocketPair.read(pair.reader)
+        }
+        guard events.wait(10) == 0 else { return "edge-triggered epoll reports bytes twice" }
+        shutdown(pair.writer, Int32(SHUT_WR))
+        return events.wait(500) & EPOLLRDHUP.rawValue != 0 ? nil : "edge-triggered epoll misses the end"
+    }
+
+    /// Readers such as tokio and nginx take a short read for "empty" and wait for the next edge. Bytes that waited
+    /// behind the queue of messages would wait for ever.
+    static func shortRead(
+        _ pair: consuming SocketPair, _ redirection: borrowing Redirection
+    ) throws(BPFError) -> String? {
+        pair.write("hello")
+        try redirection.turn(on: false)
+        pair.write("world")
+        pair.settle()
+        return SocketPair.read(pair.reader).text == "helloworld" ? nil : "a short read leaves bytes without an edge"
+    }
+
+    /// Over the budget bytes go back to TCP. They stay behind those that were redirected, and fill its buffers, no more.
+    static func backPressure(
+        _ pair: consuming SocketPair, _ redirection: borrowing Redirection
+    ) throws(BPFError) -> String? {
+        let limit = 8 << 20
+        var sent = 0
+        SocketPair.set(pair.writer, SOL_SOCKET, SO_SNDBUF, Int32(1 << 16))
+        SocketPair.set(pair.reader, SOL_SOCKET, SO_RCVBUF, Int32(1 << 16))
+        while sent < limit {
+            let part = (0..<(1 << 14)).map { UInt8(truncatingIfNeeded: (sent + $0) % 251) }
+            let count = send(pair.writer, part, part.count, Int32(MSG_DONTWAIT))
+            if count <= 0 { break }
+            sent += count
+            if sent >= 1 << 16 { try redirection.turn(on: false) }
+        }
+        guard sent < limit else { return "a writer is not held back" }
+        guard SocketPair.wait(pair.writer, POLLOUT, milliseconds: 0) & POLLOUT == 0 else {
+            return "a writer is told to go on while there is no room"
+        }
+        var read = 0
+        while read < sent {
+            let part = SocketPair.read(pair.reader, 1 << 16)
+            if part.count <= 0 { return "bytes of a writer that was held back are lost" }
+            for (index, byte) in part.bytes.enumerated() where byte != UInt8((read + index) % 251) {
+                return "bytes come out of order"
+            }
+            read += part.count
+        }
+        return SocketPair.wait(pair.writer, POLLOUT, milliseconds: 500) & POLLOUT != 0
+            ? nil : "a writer that was held back is not woken"
+    }
+
+    /// A reader that waits already, in poll() and in recv().
+    static func wakeUp(_ pair: consuming SocketPair) -> String? {
+        for inPoll in [true, false] {
+            Later.send(from: pair.writer)
+            if inPoll, SocketPair.wait(pair.reader, POLLIN, milliseconds: 1000) == 0 { return "poll is not woken" }
+            if SocketPair.read(pair.reader).text != "hello" { return "recv is not woken" }
+        }
+        return nil
+    }
+
+    /// A reader that waits is woken by the acknowledgement of its own FIN, and waits on.
+    static func blockingRead(_ pair: consuming SocketPair) -> String? {
+        Later.send(from: pair.writer, afterEndOf: pair.reader)
+        return SocketPair.read(pair.reader).text == "hello"
+            ? nil : "a blocking read fails when something else than bytes wakes it"
+    }
+
+    static func order(
+        _ pair: consuming SocketPair, _ redirection: borrowing Redirection
+    ) throws(BPFError) -> String? {
+        pair.write("hello")
+        try redirection.turn(on: false)
+        pair.write("world")
+        shutdown(pair.writer, Int32(SHUT_WR))
+        var text = ""
+        while true {
+            let part = SocketPair.read(pair.reader)
+            if part.count <= 0 { break }
+            text += part.text
+        }
+        return text == "helloworld" ? nil : "bytes come out of order when TCP follows"
+    }
+}
+
+/// An epoll instance with one socket.
+private struct EventPoll: ~Copyable {
+    private let descriptor: Descriptor
+
+    init(_ socket: Int32, _ events: UInt32) throws(BPFError) {
+        descriptor = Descriptor(owning: epoll_create1(Int32(EPOLL_CLOEXEC)))
+        var wanted = epoll_event()
+        wanted.events = events
+        guard epoll_ctl(descriptor.raw, EPOLL_CTL_ADD, socket, &wanted) == 0 else {
+            throw BPFError(code: errno, operation: "watch", subject: "a socket of the self-test")
+        }
+    }
+
+    /// The events, or 0 after so many milliseconds.
+    func wait(_ milliseconds: Int32) -> UInt32 {
+        var event = epoll_event()
+        return epoll_wait(descriptor.raw, &event, 1, milliseconds) > 0 ? event.events : 0
+    }
+}
+
+/// Sends "hello" from another thread in a few milliseconds, when the caller waits.
+private enum Later {
+    /// - Parameter reader: an end whose other direction is shut down before; -1 for none.
+    static func send(from writer: Int32, afterEndOf reader: Int32 = -1) {
+        var thread = pthread_t()
+        // Both fit into the one word that a thread is given.
+        let both = UnsafeMutableRawPointer(bitPattern: Int(writer) << 32 | Int(UInt32(bitPattern: reader)))
+        _ = pthread_create(
+            &thread, nil,
+            { both in
+                let both = Int(bitPattern: both)
+                usleep(5000)
+                let reader = Int32(truncatingIfNeeded: both)
+                if reader >= 0 {
+                    shutdown(reader, Int32(SHUT_WR))
+                    usleep(5000)
+                }
+                _ = Glibc.send(Int32(both >> 32), "hello", 5, Int32(MSG_NOSIGNAL))
+                return nil
+            }, both)
+        pthread_detach(thread)
+    }
+}

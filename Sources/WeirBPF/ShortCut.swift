@@ -1,0 +1,51 @@
+import CWeirABI
+import CWeirBPF
+import Glibc
+
+/// The program that passes messages from one socket of the node straight to another: `bpf/redirect.bpf.h`. It is
+/// attached to the map of the sockets it serves, and so lives as long as that.
+public enum ShortCut {
+    static let program = "weir_redirect"
+
+    /// Does nothing for an object that was loaded without the program.
+    static func attach(_ object: borrowing Object) throws(BPFError) {
+        guard let program = object.program(program) else { return }
+        let peers = try object.map("weir_peers")
+        try check(
+            bpf_prog_attach(program, peers.raw, BPF_SK_MSG_VERDICT, 0), "attach", "\(Self.program) to weir_peers",
+            advice: "the short cut needs Linux 5.8 with CONFIG_BPF_STREAM_PARSER")
+    }
+
+    /// Has the kernel verify the program and attach it to a map of its own.
+    /// - Throws: why this kernel has no short cut.
+    public static func probe() throws(BPFError) {
+        let object = try Object()
+        object.select { $0 == program }
+        try object.load()
+        try attach(object)
+    }
+
+    /// Sends every message of an installation's open connections through the stack.
+    static func turnOff(_ pins: PinDirectory) throws(BPFError) {
+        let pods = try pins.map("weir_pods")
+        for cookie in try pods.walk(UInt64.self) {
+            guard var workload: weir_workload = try pods.value(of: cookie) else { continue }
+            workload.acceleration = 0
+            try pods.set(cookie, to: workload)
+        }
+    }
+}
+
+extension Interceptor {
+    /// Whether the installed programs have the short cut: the kernel may lack what it needs.
+    public var hasShortCut: Bool {
+        get throws(BPFError) {
+            var program: UInt32 = 0
+            var count: UInt32 = 1
+            var flags: UInt32 = 0
+            let error = bpf_prog_query(maps.peers.raw, BPF_SK_MSG_VERDICT, 0, &flags, &program, &count)
+            if error < 0 { return true }  // before Linux 5.16 a map cannot be asked
+            return count > 0
+        }
+    }
+}

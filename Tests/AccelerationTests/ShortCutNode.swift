@@ -1,0 +1,52 @@
+import Foundation
+import Logging
+import TestSupport
+import WeirAgent
+import WeirBPF
+import WeirCore
+
+/// Weir's programs for two neighbours, without an agent and pins, so that they can be loaded without their guards.
+final class ShortCutNode {
+    let neighbours: Neighbours
+    private let interceptor: Interceptor
+    private let node: Node
+    private let lock = MachineLock(.shared)
+    private let budget: Int
+    private let proxy: String
+
+    /// - Parameters:
+    ///   - scope: `acceleration` of both pods.
+    ///   - budget: in bytes.
+    ///   - proxy: YAML of a workload that says what its proxy is.
+    init(
+        _ scope: WeirCore.Acceleration, budget: Int = 256 << 10, proxy: String = "mesh: istio", unguarded: Bool = false
+    ) async throws {
+        neighbours = try Neighbours()
+        interceptor = try Interceptor.loadPrivately(unguarded: unguarded)
+        node = Node(
+            PinDirectory(), logger: Logger(label: "weir", factory: { _ in SwiftLogNoOpLogHandler() }),
+            loaded: interceptor)
+        self.budget = budget
+        self.proxy = proxy
+        try await accelerate(scope)
+    }
+
+    /// Changes the scope of both pods, with connections open or not.
+    func accelerate(_ scope: WeirCore.Acceleration) async throws {
+        let workloads = neighbours.pods.map { pod in
+            "  - {name: \(pod.name), selector: {netns: \(pod.path)}, \(proxy)}\n"
+        }
+        let text = "acceleration: \(scope.rawValue)\naccelerationBudget: \(budget)\nworkloads:\n\(workloads.joined())"
+        try await node.apply(try Configuration(yaml: text), watching: false)
+    }
+
+    /// Messages by the path they took, of all workloads.
+    func messages() throws -> [MessagePath: UInt64] {
+        try interceptor.maps.readPaths().reduce(into: [:]) { $0[$1.path, default: 0] += $1.messages }
+    }
+
+    /// Sockets that still stand in the maps of pairs.
+    func remembered() throws -> Int {
+        try interceptor.maps.pairs.walk(UInt64.self).count
+    }
+}

@@ -1,0 +1,82 @@
+import CWeirABI
+import Testing
+import WeirCore
+
+/// What a word of the configuration comes to.
+@Suite struct AccelerationTests {
+    struct Example: CustomTestStringConvertible, Sendable {
+        let word: Acceleration
+        let reads: Bool
+        let allowed: AccelerationScope
+        let expected: AccelerationScope
+        var testDescription: String { "\(word), reads until empty: \(reads), allowed \(allowed.rawValue)" }
+    }
+
+    private static let examples: [Example] = [
+        Example(word: .off, reads: true, allowed: .all, expected: []),
+        Example(word: .proxies, reads: true, allowed: .all, expected: [.proxy, .senders]),
+        Example(word: .proxies, reads: true, allowed: [.proxy], expected: [.proxy]),
+        Example(word: .proxies, reads: true, allowed: [], expected: [.proxy]),
+        Example(word: .proxies, reads: false, allowed: .all, expected: []),
+        Example(word: .full, reads: true, allowed: [], expected: .all),
+        Example(word: .full, reads: false, allowed: .all, expected: [.senders, .applications]),
+        Example(word: .auto, reads: true, allowed: .all, expected: [.proxy, .senders]),
+        Example(word: .auto, reads: true, allowed: [.proxy], expected: [.proxy]),
+        Example(word: .auto, reads: true, allowed: [.senders], expected: []),
+        Example(word: .auto, reads: false, allowed: .all, expected: []),
+    ]
+
+    @Test(arguments: examples)
+    func comesTo(_ example: Example) {
+        #expect(example.word.scope(readsUntilEmpty: example.reads, allowed: example.allowed) == example.expected)
+    }
+
+    @Test func isReadFromTheFile() throws {
+        let yaml = """
+            acceleration: auto
+            accelerationBudget: 65536
+            workloads:
+              - {name: a, selector: {netns: /a}, mesh: istio, acceleration: full, accelerationBudget: 1024}
+              - {name: b, selector: {netns: /b}, mesh: istio, annotations: {weir.io/acceleration: "off"}}
+              - {name: c, selector: {netns: /c}, mesh: linkerd}
+              - {name: d, selector: {netns: /d}, proxy: {outbound: 1, uid: 1, readsUntilEmpty: true}}
+            """
+        let read = try Configuration(yaml: yaml)
+        #expect(read.acceleration == .auto && read.accelerationBudget == 65536)
+        #expect(read.workloads.map(\.acceleration) == [.full, .off, nil, nil])
+        #expect(read.workloads.map(\.accelerationBudget) == [1024, nil, nil, nil])
+        #expect(read.workloads.map(\.proxyReadsUntilEmpty) == [true, true, false, true])
+        let again = try Configuration(yaml: read.show()).workloads
+        #expect(again.map(\.acceleration) == [.full, .off, nil, nil])
+        #expect(again.map(\.proxyReadsUntilEmpty) == [true, true, false, true])
+    }
+
+    @Test(arguments: [
+        ("acceleration: fast", "should be one of off, proxies, full, auto"),
+        ("accelerationBudget: 5", "should be a number of bytes from 1024 to 67108864"),
+        (
+            "workloads: [{name: a, selector: {netns: /a}, mesh: istio, annotations: {weir.io/acceleration: on}}]",
+            "is not one of off, proxies, full, auto"
+        ),
+        (
+            "workloads: [{name: a, selector: {netns: /a}, mesh: istio, acceleration: full, "
+                + "annotations: {weir.io/acceleration: full}}]", "leave one of the two"
+        ),
+        (
+            "workloads: [{name: a, selector: {cgroup: /a}, proxy: {outbound: 1}, acceleration: full}]",
+            "both ends are told by their network namespaces"
+        ),
+    ])
+    func isRefused(_ yaml: String, _ part: String) {
+        let error = #expect(throws: ConfigurationError.self) { try Configuration(yaml: yaml) }
+        #expect("\(error.map { "\($0)" } ?? "")".contains(part))
+    }
+
+    @Test func pathsHaveTheHeadersWords() {
+        #expect(MessagePath.allCases.count == Int(WEIR_PATH_COUNT.rawValue))
+        #expect(MessagePath.overBudget.word == "over_budget")
+        #expect(Set(MessagePath.allCases.map(\.word)).count == MessagePath.allCases.count)
+        for path in MessagePath.allCases { #expect(MessagePath(word: path.word) == path && !path.sentence.isEmpty) }
+        #expect(MessagePath(word: "sideways") == nil && MessagePath(rawValue: 99).word == "unknown")
+    }
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The two sockets of one connection find each other.  connect() notes that a
+ * socket wants its peer; when it is established it joins weir_peers and leaves
+ * a note under the connection's addresses, ports and initial sequence numbers;
+ * the accepted socket, established a moment later, finds the note and joins.
+ *
+ * A socket joins only when bytes may be redirected to it or from it: a member
+ * of a sockmap is read by other code of the kernel than a plain socket.
+ */
+#ifndef WEIR_PAIR_BPF_H
+#define WEIR_PAIR_BPF_H
+
+#define PROXY_FACTS \
+	(WEIR_FACT_PROXY_FIRST_UID | WEIR_FACT_PROXY_OTHER_UID | WEIR_FACT_PROXY_GID | \
+	 WEIR_FACT_PROXY_CGROUP | WEIR_FACT_MARK)
+
+/* Reads workload, path; writes weir_paths.  NULL when the map is full: only the count is lost. */
+static __always_inline struct weir_path_count *path_of(__u32 workload, __u32 path)
+{
+	struct weir_path_key key = { .workload = workload, .path = path };
+	struct weir_path_count *count = bpf_map_lookup_elem(&weir_paths, &key);
+
+	if (count)
+		return count;
+
+	struct weir_path_count zero = {};
+	bpf_map_update_elem(&weir_paths, &key, &zero, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&weir_paths, &key);
+}
+
+static __always_inline void count_left_out(__u32 workload, __u32 path)
+{
+	struct weir_path_count *count = path_of(workload, path);
+
+	if (count)
+		__sync_fetch_and_add(&count->sockets, 1);
+}
+
+static __always_inline bool may_join(__u32 acceleration, __u8 role)
+{
+	return role == WEIR_END_PROXY ? acceleration : acceleration & WEIR_ACCELERATE_SENDERS;
+}
+
+static __always_inline bool may_receive(__u32 acceleration, __u8 role)
+{
+	return acceleration & (role == WEIR_END_PROXY ? WEIR_ACCELERATE_PROXY : WEIR_ACCELERATE_APPLICATIONS);
+}
+
+/* What the short cut may do for the workload of a namespace, now. */
+static __always_inline __u32 acceleration_of(__u64 netns)
+{
+	struct weir_workload *workload = bpf_map_lookup_elem(&weir_pods, &netns);
+
+	return workload ? workload->acceleration : 0;
+}
+
+/* connect() of a socket of an accelerated workload: is its peer a socket of this node? */
+static __always_inline void want_peer(struct bpf_sock *sk, const struct weir_workload *workload,
+				      const struct attempt *attempt, const struct weir_route *route,
+				      __u8 verdict)
+{
+	__u8 role = attempt->facts & PROXY_FACTS ? WEIR_END_PROXY : WEIR_END_APPLICATION;
+	bool is_near = verdict != WEIR_VERDICT_DIRECT || (route && route->flags & WEIR_ROUTE_LOCAL) ||
+		       is_loopback(&attempt->destination) || find_route(0, &attempt->destination);
+	bool is_wanted = is_near && may_join(workload->acceleration, role);
+	struct weir_end *end =
+		bpf_sk_storage_get(&weir_ends, sk, 0, is_wanted ? BPF_SK_STORAGE_GET_F_CREATE : 0);
+
+	if (!end)
+		return; /* no memory: the connection takes the stack */
+	end->pair = 0;
+	end->netns = attempt->netns;
+	end->workload = is_wanted ? workload->id : 0;
+	end->role = role;
+	end->side = 0;
+}
+
+/* Why a socket cannot be a member; WEIR_PATH_REDIRECT when it can. */
+static __always_inline __u32 obstacle(struct tcp_sock *tcp)
+{
+	if (bpf_core_field_exists(struct tcp_sock, is_mptcp) && PEEK(tcp, is_mptcp))
+		return WEIR_PATH_MPTCP;
+	if (PEEK(tcp, inet_conn.icsk_ulp_ops))
+		return WEIR_PATH_UPPER_LAYER;
+	return PEEK(tcp, inet_conn.icsk_inet.sk.sk_user_data) ? WEIR_PATH_FOREIGN : WEIR_PATH_REDIRECT;
+}
+
+/* Make a socket a member.  0: it is not. */
+static __always_inline __u64 join(struct bpf_sock_ops *ctx, struct bpf_sock *sk, __u32 workload)
+{
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+	__u32 path = obstacle(tcp_at((__u64)sk));
+
+	if (path == WEIR_PATH_REDIRECT && bpf_sock_hash_update(ctx, &weir_peers, &cookie, BPF_NOEXIST))
+		path = WEIR_PATH_FULL;
+	if (path == WEIR_PATH_REDIRECT)
+		return cookie;
+	count_left_out(workload, path);
+	return 0;
+}
+
+static __always_inline void fill_side(struct weir_side *side, const struct weir_end *end, struct bpf_sock *sk,
+				      __u32 sent_isn)
+{
+	side->socket = (__u64)sk;
+	side->netns = end->netns;
+	side->role = end->role;
+	side->first = sent_isn + 1;
+	side->workload = end->workload;
+}
+
+/*
+ * The connection as its calling end sees it.  The initial sequence numbers are
+ * what the kernel counts from: snd_una advances by bytes_acked, in which the
+ * caller's SYN is one, and rcv_nxt by bytes_received, in which no SYN is
+ * (net/ipv4/tcp_input.c, tcp_snd_una_update and tcp_rcv_nxt_update).
+ */
+static __always_inline void read_meeting(struct bpf_sock_ops *ctx, const struct weir_tuple *tuple,
+					 bool is_caller, struct weir_meeting *meeting)
+{
+	volatile struct bpf_sock_ops *from = ctx;
+	__u32 sent = from->snd_una - (__u32)from->bytes_acked - (is_caller ? 0 : 1);
+	__u32 received = from->rcv_nxt - (__u32)from->bytes_received - 1;
+
+	__builtin_memcpy(meeting->local, is_caller ? tuple->local : tuple->remote, sizeof(meeting->local));
+	__builtin_memcpy(meeting->remote, is_caller ? tuple->remote : tuple->local, sizeof(meeting->remote));
+	meeting->local_port = is_caller ? tuple->local_port : tuple->remote_port;
+	meeting->remote_port = is_caller ? tuple->remote_port : tuple->local_port;
+	meeting->sent_isn = is_caller ? sent : received;
+	meeting->received_isn = is_caller ? received : sent;
+}
+
+/* The calling end is established, the other one is not yet: it waits for the handshake's last packet. */
+static __always_inline void on_connected(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
+{
+	struct weir_end *end = bpf_sk_storage_get(&weir_ends, sk, 0, 0);
+	struct weir_tuple tuple = {};
+	struct weir_pair pair = {};
+
+	if (!end || !end->workload)
+		return;
+
+	__u64 cookie = join(ctx, sk, end->workload);
+
+	if (!cookie)
+		return;
+	read_tuple(ctx, &tuple);
+	read_meeting(ctx, &tuple, true, &pair.meeting);
+	fill_side(&pair.sides[0], end, sk, pair.meeting.sent_isn);
+	pair.sides[0].cookie = cookie;
+	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+	if (bpf_map_update_elem(&weir_pairs, &cookie, &pair, BPF_ANY) ||
+	    bpf_map_update_elem(&weir_meetings, &pair.meeting, &cookie, BPF_ANY)) {
+		bpf_map_delete_elem(&weir_pairs, &cookie);
+		count_left_out(end->workload, WEIR_PATH_FULL);
+		return;
+	}
+	end->pair = cookie;
+}
+
+/* Whether an accepted socket is the proxy's: redirected to it, at one of its ports, or listened for by its user. */
+static __always_inline __u8 accepted_role(struct bpf_sock *sk, const struct weir_tuple *tuple,
+					  const struct weir_workload *pod)
+{
+	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
+	const struct weir_policy *policy = find_policy(pod->policy);
+
+	if (socket && socket->flags & WEIR_SOCKET_ACCEPTED && socket->verdict != WEIR_VERDICT_DIRECT)
+		return WEIR_END_PROXY;
+	if (!policy)
+		return WEIR_END_APPLICATION;
+	if (tuple->local_port == policy->port[WEIR_VERDICT_OUTBOUND] ||
+	    tuple->local_port == policy->port[WEIR_VERDICT_INBOUND])
+		return WEIR_END_PROXY;
+
+	struct tcp_sock *tcp = tcp_at((__u64)sk);
+	struct weir_owner key = {
+		.policy = pod->policy,
+		.kind = WEIR_OWNER_UID,
+		.id = PEEK(tcp, inet_conn.icsk_inet.sk.sk_uid.val),
+	};
+	__u32 *facts = bpf_map_lookup_elem(&weir_owners, &key);
+
+	return facts && *facts & PROXY_FACTS ? WEIR_END_PROXY : WEIR_END_APPLICATION;
+}
+
+/* The accepted end is established: find the calling one, and join when bytes may go either way. */
+static __always_inline void meet(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
+				 const struct weir_tuple *tuple, const struct weir_workload *pod)
+{
+	struct weir_meeting meeting = {};
+
+	read_meeting(ctx, tuple, false, &meeting);
+
+	__u64 *found = bpf_map_lookup_elem(&weir_meetings, &meeting);
+	__u64 key = found ? *found : 0;
+	struct weir_pair *pair = found ? bpf_map_lookup_elem(&weir_pairs, &key) : NULL;
+
+	if (!pair)
+		return;
+	bpf_map_delete_elem(&weir_meetings, &meeting);
+
+	struct weir_end *end = bpf_sk_storage_get(&weir_ends, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!end)
+		return;
+	end->netns = tuple->netns;
+	end->workload = pod->id;
+	end->role = accepted_role(sk, tuple, pod);
+	end->side = 1;
+	fill_side(&pair->sides[1], end, sk, meeting.received_isn);
+
+	__u32 theirs = acceleration_of(pair->sides[0].netns);
+
+	if (!may_join(pod->acceleration, end->role) ||
+	    (!may_receive(pod->acceleration, end->role) && !may_receive(theirs, pair->sides[0].role)))
+		return;
+
+	__u64 cookie = join(ctx, sk, pod->id);
+
+	if (!cookie)
+		return;
+	end->pair = key;
+	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+	/* Last: from here on the other end may redirect to this one. */
+	barrier();
+	pair->sides[1].cookie = cookie;
+}
+
+static __always_inline struct weir_pair *pair_of(const struct weir_end *end)
+{
+	return end && end->pair ? bpf_map_lookup_elem(&weir_pairs, &end->pair) : NULL;
+}
+
+/* Bytes that went past the stack, for the totals of a connection's record. */
+static __always_inline void add_redirected(struct bpf_sock *sk, __u64 *sent, __u64 *received)
+{
+	struct weir_end *end = bpf_sk_storage_get(&weir_ends, sk, 0, 0);
+	struct weir_pair *pair = pair_of(end);
+
+	if (!pair)
+		return;
+	*sent += pair->sides[end->side & 1].redirected;
+	*received += pair->sides[!(end->side & 1)].redirected;
+}
+
+/* An end closes; the last one takes the pair along. */
+static __always_inline void leave_pair(struct bpf_sock *sk)
+{
+	struct weir_end *end = bpf_sk_storage_get(&weir_ends, sk, 0, 0);
+	struct weir_pair *pair = pair_of(end);
+
+	if (!pair)
+		return;
+	pair->sides[end->side & 1].cookie = 0;
+	if (!pair->sides[1].workload)
+		bpf_map_delete_elem(&weir_meetings, &pair->meeting);
+	if (!pair->sides[!(end->side & 1)].cookie)
+		bpf_map_delete_elem(&weir_pairs, &end->pair);
+	end->pair = 0;
+	end->workload = 0;
+}
+
+#endif
