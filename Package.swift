@@ -13,7 +13,8 @@ let c: [CSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]
 let package = Package(
     name: "weir",
     products: [
-        .executable(name: "weir", targets: ["weir"])
+        .executable(name: "weir", targets: ["weir"]),
+        .executable(name: "weir-cni", targets: ["weir-cni"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -44,10 +45,15 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], swiftSettings: swift),
         .target(name: "WeirNFT", dependencies: ["WeirCore", "CWeirABI"], swiftSettings: swift),
+        // Nothing but the standard library, because the plugin runs on the node, outside of every image.
+        .target(name: "WeirCNI", swiftSettings: swift),
+        .executableTarget(
+            name: "weir-cni", dependencies: ["WeirCNI"], swiftSettings: swift,
+            linkerSettings: [.unsafeFlags(["-static-executable"])]),
         .target(
             name: "WeirAgent",
             dependencies: [
-                "WeirBPF", "WeirCore", "WeirNFT", "WeirProxy", "CWeirABI",
+                "WeirBPF", "WeirCNI", "WeirCore", "WeirNFT", "WeirProxy", "CWeirABI",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -86,6 +92,7 @@ let package = Package(
         .testTarget(
             name: "WeirBPFTests", dependencies: ["TestSupport", "WeirBPF", "WeirCore", "CWeirABI"], swiftSettings: swift
         ),
+        .testTarget(name: "WeirCNITests", dependencies: ["TestSupport", "WeirCNI", "weir-cni"], swiftSettings: swift),
         .testTarget(name: "CommandTests", dependencies: ["TestSupport", "weir"], swiftSettings: swift),
         .plugin(name: "EmbedBPF", capability: .buildTool()),
     ],
