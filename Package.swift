@@ -64,7 +64,7 @@ let package = Package(
         .executableTarget(
             name: "weir",
             dependencies: [
-                "CWeirBPF", "WeirAgent", "WeirBPF", "WeirCore", "WeirProxy",
+                "CWeirBPF", "WeirAgent", "WeirBPF", "WeirCNI", "WeirCore", "WeirProxy",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

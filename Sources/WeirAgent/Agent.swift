@@ -2,6 +2,7 @@ import Glibc
 public import Logging
 import UnixSignals
 import WeirBPF
+import WeirCNI
 import WeirCore
 import WeirProxy
 
@@ -14,6 +15,7 @@ public actor Agent {
     private let hub = FlowHub()
     private let accessLog = AccessLog(descriptor: STDERR_FILENO)
     private let startedAt = Agent.now()
+    private let stopKeepingPlugin = StopSignal()
     private var configuration: Configuration
     private var configurationProblem: String?
     private var seen: FileIdentity?
@@ -59,6 +61,7 @@ public actor Agent {
             try await group.next()
             group.cancelAll()
         }
+        stopKeepingPlugin.stop()
         await node.stop()
         await accessLog.close()
         logger.info("agent stopped; interception goes on in the kernel")
@@ -69,6 +72,16 @@ public actor Agent {
         logger.info(
             "agent ready",
             metadata: ["workloads": "\(configuration.workloads.count)", "socket": "\(configuration.agent.socket)"])
+        // Not before: the plugin keeps pods from starting while nobody answers it.
+        if configuration.agent.cni.install { keepPluginInstalled() }
+    }
+
+    private func keepPluginInstalled() {
+        let keeper = InstallKeeper(PluginInstallation.installer(configuration.agent)) { [logger] event in
+            PluginInstallation.log(event, to: logger)
+        }
+        let stop = stopKeepingPlugin
+        Thread.start { keeper.run(until: stop) }
     }
 
     /// Reads the configuration again. A bad one changes nothing and is reported.

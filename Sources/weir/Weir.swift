@@ -11,7 +11,7 @@ import WeirAgent
         subcommands: [
             StatusCommand.self, WorkloadsCommand.self, StatsCommand.self, FlowsCommand.self, ExplainCommand.self,
             CheckCommand.self, RunCommand.self, AgentCommand.self, LoadCommand.self, UnloadCommand.self,
-            ProxyCommand.self, ConfigCommand.self, ExecInCgroupCommand.self, WatchCgroupCommand.self,
+            ProxyCommand.self, CNICommand.self, ConfigCommand.self, ExecInCgroupCommand.self, WatchCgroupCommand.self,
         ],
         defaultSubcommand: StatusCommand.self)
 }

@@ -1,5 +1,6 @@
-/// The versions of the CNI specification that the plugin speaks, oldest first.
+/// The versions of the CNI specification that the plugin speaks, oldest first. 0.3.0 is still what Azure and Weave write.
 public enum CNIVersion: String, CaseIterable, Comparable, Sendable {
+    case v0_3_0 = "0.3.0"
     case v0_3_1 = "0.3.1"
     case v0_4_0 = "0.4.0"
     case v1_0_0 = "1.0.0"

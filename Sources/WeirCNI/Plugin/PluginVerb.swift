@@ -10,7 +10,7 @@ public enum PluginVerb: String, Sendable, CaseIterable {
     /// The specification that has it first.
     var since: CNIVersion {
         switch self {
-        case .add, .del, .version: .v0_3_1
+        case .add, .del, .version: .v0_3_0
         case .check: .v0_4_0
         case .status, .gc: .v1_1_0
         }

@@ -93,6 +93,7 @@ extension Configuration.Agent {
                 pins = name
             }
         }
+        if let value = map.take("cni") { cni.read(value) }
         map.finish()
     }
 }

@@ -21,6 +21,7 @@ public struct Configuration: Hashable, Sendable {
         public var bpffs = "/sys/fs/bpf"
         /// The directory for pins below it.
         public var pins = "weir"
+        public var cni = CNI()
 
         public init() {}
     }
