@@ -87,7 +87,8 @@ enum HostFile {
         do throws(InstallError) {
             defer { close(file) }
             try fill(file)
-            guard fchown(file, status.owner, status.group) == 0, fchmod(file, status.mode) == 0 else {
+            // In this order, CAP_CHOWN is enough where the owner is another.
+            guard fchmod(file, status.mode) == 0, fchown(file, status.owner, status.group) == 0 else {
                 throw .errno("set the mode and owner of", draft)
             }
             guard fsync(file) == 0 else { throw .errno("write", draft) }

@@ -94,7 +94,7 @@ public struct Installer: Sendable {
             try HostFile.remove(path)
             return true
         }
-        try HostFile.write(rest, to: path, like: status)
+        try HostFile.write(rest, to: NetworkDirectory.resolved(path) ?? path, like: status)
         return true
     }
 

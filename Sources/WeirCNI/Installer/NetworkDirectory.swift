@@ -62,7 +62,7 @@ struct NetworkDirectory {
     }
 
     /// Where a symbolic link leads: the link stays one.
-    private static func resolved(_ path: String) -> String? {
+    static func resolved(_ path: String) -> String? {
         guard let real = realpath(path, nil) else { return nil }
         defer { free(real) }
         return String(cString: real)

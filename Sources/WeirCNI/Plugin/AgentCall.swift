@@ -25,11 +25,14 @@ struct AgentCall {
             Content-Length: \(body.utf8.count)\r\n\r\n\(body)
             """
         var pause: useconds_t = 20_000
+        var last: Failure?
         while true {
             do throws(Failure) {
                 return try Self.read(exchange([UInt8](request.utf8), by: deadline))
             } catch {
-                guard isPatient, deadline.millisecondsLeft > 0 else { throw error }
+                // The last attempt may have had no time left; the one before says more.
+                guard isPatient, deadline.millisecondsLeft > 0 else { throw last ?? error }
+                last = error
                 usleep(pause)
                 pause = min(pause * 2, 500_000)
             }
