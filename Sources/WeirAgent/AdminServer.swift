@@ -28,7 +28,11 @@ struct AdminServer: Sendable {
     func requestStop() { stop.yield() }
 
     /// Serves until `requestStop` or POST /v1/stop.
-    func serve(_ configuration: Configuration.Agent, ready: @escaping @Sendable () async -> Void) async throws {
+    /// - Parameter stopping: what has to be over when nobody answers any more.
+    func serve(
+        _ configuration: Configuration.Agent, ready: @escaping @Sendable () async -> Void,
+        stopping: @escaping @Sendable () async -> Void
+    ) async throws {
         try prepare(configuration.socket)
         defer { unlink(configuration.socket) }
         let listening = Countdown(2, then: ready)
@@ -49,6 +53,7 @@ struct AdminServer: Sendable {
             tasks.addTask { try await services.run() }
             tasks.addTask {
                 for await _ in stopRequests { break }
+                await stopping()
                 hub.end()
                 await services.triggerGracefulShutdown()
             }

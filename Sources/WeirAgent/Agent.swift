@@ -16,6 +16,7 @@ public actor Agent {
     private let accessLog = AccessLog(descriptor: STDERR_FILENO)
     private let startedAt = Agent.now()
     private let stopKeepingPlugin = StopSignal()
+    private var pluginKeeper: Task<Void, Never>?
     private var configuration: Configuration
     private var configurationProblem: String?
     private var seen: FileIdentity?
@@ -50,7 +51,9 @@ public actor Agent {
         let admin = AdminServer(agent: self, hub: hub, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let settings = configuration.agent
-            group.addTask { try await admin.serve(settings) { await self.ready() } }
+            group.addTask {
+                try await admin.serve(settings, ready: { await self.ready() }, stopping: { await self.leavePlugin() })
+            }
             group.addTask { try await self.readFlows() }
             group.addTask { try await self.watch() }
             group.addTask { for await _ in await UnixSignalsSequence(trapping: .sighup) { await self.reload() } }
@@ -61,10 +64,15 @@ public actor Agent {
             try await group.next()
             group.cancelAll()
         }
-        stopKeepingPlugin.stop()
+        await leavePlugin()
         await node.stop()
         await accessLog.close()
-        logger.info("agent stopped; interception goes on in the kernel")
+        if configuration.agent.unloadOnStop {
+            let count = try Installation.remove(configuration.agent)
+            logger.info("agent stopped; everything is unloaded", metadata: ["programs": "\(count ?? 0)"])
+        } else {
+            logger.info("agent stopped; interception goes on in the kernel")
+        }
     }
 
     private func ready() {
@@ -81,7 +89,20 @@ public actor Agent {
             PluginInstallation.log(event, to: logger)
         }
         let stop = stopKeepingPlugin
-        Thread.start { keeper.run(until: stop) }
+        pluginKeeper = Task {
+            await withCheckedContinuation { ended in
+                Thread.start {
+                    keeper.run(until: stop)
+                    ended.resume()
+                }
+            }
+        }
+    }
+
+    /// The plugin stays as it is; `weir unload`, which sees that nobody answers, may remove it.
+    private func leavePlugin() async {
+        stopKeepingPlugin.stop()
+        await pluginKeeper?.value
     }
 
     /// Reads the configuration again. A bad one changes nothing and is reported.

@@ -56,7 +56,6 @@ struct UnloadCommand: AsyncParsableCommand {
         try await reporting(options) {
             try Host.requireRoot("unload")
             let client = try node.client()
-            let pins = try node.pins()
             if let agent = client.status() {
                 _ = client.request("POST", "/v1/stop") { _ in }
                 for _ in 0..<150 where client.isAnswered { try await Task.sleep(for: .milliseconds(100)) }
@@ -65,12 +64,8 @@ struct UnloadCommand: AsyncParsableCommand {
                 }
                 print("stopped the agent (pid \(agent.pid))")
             }
-            let isThere = pins.exists || !pins.leftovers().isEmpty
-            let count = Interceptor.uninstall(pins)
-            let namespaces = try NFTMechanism(pins).removeAll()
-            let runs = RunLeftovers.remove()
-            unlink(client.path)  // a killed agent's
-            print(isThere || runs > 0 || namespaces > 0 ? "unloaded: \(count) programs detached" : "nothing was loaded")
+            let count = try Installation.remove(try node.configuration().agent)
+            print(count.map { "unloaded: \($0) programs detached" } ?? "nothing was loaded")
         }
     }
 }

@@ -93,6 +93,7 @@ extension Configuration.Agent {
                 pins = name
             }
         }
+        if let bool = map.take("unloadOnStop")?.bool() { unloadOnStop = bool }
         if let value = map.take("cni") { cni.read(value) }
         map.finish()
     }

@@ -21,6 +21,8 @@ public struct Configuration: Hashable, Sendable {
         public var bpffs = "/sys/fs/bpf"
         /// The directory for pins below it.
         public var pins = "weir"
+        /// Whether the agent removes everything when it ends, as `weir unload` does.
+        public var unloadOnStop = false
         public var cni = CNI()
 
         public init() {}

@@ -1,0 +1,21 @@
+import Glibc
+import WeirBPF
+import WeirCNI
+public import WeirCore
+
+/// All that Weir has put onto this node.
+public enum Installation {
+    /// Removes it. No agent may run any more, or it is this one, and ends.
+    /// - Returns: how many programs were detached; nil when nothing was there.
+    public static func remove(_ agent: Configuration.Agent) throws -> Int? {
+        // First, because pods would wait for an agent that does not come back.
+        let hadPlugin = try agent.cni.install && PluginInstallation.installer(agent).uninstall()
+        let pins = PinDirectory(path: "\(agent.bpffs)/\(agent.pins)")
+        let isThere = pins.exists || !pins.leftovers().isEmpty
+        let count = Interceptor.uninstall(pins)
+        let namespaces = try NFTMechanism(pins).removeAll()
+        let runs = RunLeftovers.remove()
+        unlink(agent.socket)  // a killed agent's
+        return isThere || hadPlugin || runs > 0 || namespaces > 0 ? count : nil
+    }
+}
