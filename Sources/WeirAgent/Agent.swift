@@ -12,6 +12,7 @@ public actor Agent {
     private let pins: PinDirectory
     private let logger: Logger
     private let node: Node
+    let pods: PodKeeper?
     private let hub = FlowHub()
     private let accessLog = AccessLog(descriptor: STDERR_FILENO)
     private let startedAt = Agent.now()
@@ -35,11 +36,14 @@ public actor Agent {
             logger.notice("mounted the BPF file system", metadata: ["path": "\(configuration.agent.bpffs)"])
         }
         node = try Node(try Interceptor.install(pins), logger: logger, accessLog: accessLog)
+        let kubernetes = configuration.agent.kubernetes
+        pods = kubernetes.enabled ? try PodKeeper(node, kubernetes, logger: logger) : nil
     }
 
     /// Runs until SIGTERM, SIGINT or `POST /v1/stop`. The programs stay: traffic is intercepted as before.
     public func run() async throws {
         let wasInstalled = try WorkloadTable.read(node.interceptor.maps).isEmpty == false
+        if pods != nil { await node.awaitPods() }
         do {
             try await node.apply(configuration)
         } catch {
@@ -53,6 +57,7 @@ public actor Agent {
             group.addTask { try await admin.serve(settings) { await self.ready() } }
             group.addTask { try await self.readFlows() }
             group.addTask { try await self.watch() }
+            if let pods { group.addTask { await pods.run() } }
             group.addTask { for await _ in await UnixSignalsSequence(trapping: .sighup) { await self.reload() } }
             group.addTask {
                 for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { admin.requestStop() }
@@ -110,6 +115,7 @@ public actor Agent {
                 await reload()
             }
             await node.refresh()
+            await pods?.refresh()
         }
     }
 

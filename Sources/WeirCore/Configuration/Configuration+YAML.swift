@@ -94,6 +94,7 @@ extension Configuration.Agent {
             }
         }
         if let value = map.take("cni") { cni.read(value) }
+        if let value = map.take("kubernetes") { kubernetes.read(value) }
         map.finish()
     }
 }

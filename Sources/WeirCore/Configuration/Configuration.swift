@@ -22,6 +22,7 @@ public struct Configuration: Hashable, Sendable {
         /// The directory for pins below it.
         public var pins = "weir"
         public var cni = CNI()
+        public var kubernetes = Kubernetes()
 
         public init() {}
     }
