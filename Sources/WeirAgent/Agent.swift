@@ -51,7 +51,7 @@ public actor Agent {
             if !wasInstalled { Interceptor.uninstall(pins) }
             throw error
         }
-        let admin = AdminServer(agent: self, hub: hub, logger: logger)
+        let admin = AdminServer(agent: self, hub: hub, pods: pods, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let settings = configuration.agent
             group.addTask { try await admin.serve(settings) { await self.ready() } }

@@ -11,6 +11,9 @@ final class HeldNamespace: Sendable {
         foundAt = path
     }
 
+    /// Chains of a mesh's own iptables rules in it.
+    func meshChains() throws(BPFError) -> [String] { try MeshRules.chains(in: namespace) }
+
     /// Names it for as long as this object lives, and only in this process.
     var path: String { "/proc/self/fd/\(namespace.descriptor.raw)" }
     var cookie: UInt64 { namespace.cookie }

@@ -21,6 +21,7 @@ actor PodKeeper {
     /// Why the API server is not followed now.
     private(set) var failure: String?
     private var search: Task<Void, Never>?
+    private var pace = SearchPace()
 
     init(_ node: Node, _ settings: Configuration.Kubernetes, logger: Logger) throws {
         self.node = node
@@ -38,22 +39,25 @@ actor PodKeeper {
     }
 
     private func handle(_ event: PodWatch.Event) async {
-        await turnstile.enter()
-        switch event {
-        case .all(let all): await replace(all)
-        case .changed(let pod): await update(pod)
-        case .deleted(let pod): await forget(pod.metadata.uid)
-        case .failed(let sentence): failure = sentence
+        await turnstile.pass {
+            failure = nil
+            switch event {
+            case .all(let all): await replace(all)
+            case .changed(let pod): await update(pod)
+            case .deleted(let pod): await forget(pod.metadata.uid)
+            case .failed(let sentence): failure = sentence
+            }
         }
-        if case .failed = event {} else { failure = nil }
-        await turnstile.leave()
         startSearch()
     }
 
     private func replace(_ all: [Pod]) async {
         let present = Set(all.map(\.metadata.uid))
-        for uid in pods.keys where !present.contains(uid) { await forget(uid) }
-        for pod in all { await update(pod) }
+        for (uid, pod) in pods where !present.contains(uid) && !pod.isExpected { await forget(uid) }
+        for pod in all {
+            await update(pod)
+            pods[pod.metadata.uid]?.isExpected = false
+        }
         guard !isSettled else { return }
         // What runs already is found before anything of an earlier agent's is removed.
         await attachFound()
@@ -71,8 +75,7 @@ actor PodKeeper {
         // Its containers have ended; the address may be another pod's tomorrow.
         if pod.isOver { return await forget(uid) }
         var record = PodRecord(pod)
-        record.attachment = pods[uid]?.attachment
-        record.problem = pods[uid]?.problem
+        if let known = pods[uid] { record.keep(known) }
         let isNews = pods[uid].map { $0.meshed != record.meshed } ?? true
         pods[uid] = record
         switch record.membership {
@@ -114,34 +117,51 @@ actor PodKeeper {
         pods[uid]?.attachment = nil
     }
 
-    /// Puts the policy of a pod in force in its namespace.
+    /// Puts the policy of a pod in force in its namespace, unless a mesh's iptables rules are.
     private func apply(_ uid: String) async {
         guard let record = pods[uid], let meshed = record.meshed, let attachment = record.attachment else { return }
-        let workload = Workload(name: record.name, selector: .pod(uid), mesh: meshed.mesh, policy: meshed.policy)
         do {
+            if let reason = try rules(meshed, attachment) {
+                if record.rules != reason {
+                    logger.notice("pod not intercepted", metadata: ["pod": "\(record.name)", "reason": "\(reason)"])
+                }
+                pods[uid]?.rules = reason
+                return
+            }
+            let workload = Workload(
+                name: record.name, selector: .pod(uid), mesh: meshed.mesh, policy: meshed.policy)
             try await node.putPod(workload, in: attachment.namespace)
             pods[uid]?.attachment?.meshed = meshed
             pods[uid]?.problem = nil
+            pods[uid]?.rules = nil
         } catch {
             if record.problem != "\(error)" {
                 logger.error("pod not intercepted", metadata: ["pod": "\(record.name)", "error": "\(error)"])
             }
-            pods[uid]?.problem = "\(record.name): \(error)"
+            pods[uid]?.problem = "\(error)"
         }
     }
 
-    /// Looks for sought pods until all are found: at once, and then at most a tenth of the time.
+    /// Why a pod is left to iptables: two that redirect the same connection would hide its origin from each other.
+    private func rules(_ meshed: MeshedPod, _ attachment: PodRecord.Attachment) throws -> String? {
+        // Those that Weir took out for this pod do not come back by themselves.
+        if ReplacedRules(attachment.namespace.cookie).exist { return nil }
+        if let container = meshed.iptablesContainer {
+            return "its init container \(container) writes the mesh's iptables rules, which redirect its traffic"
+        }
+        guard let chain = try attachment.namespace.meshChains().first else { return nil }
+        return "the mesh's iptables rules redirect its traffic (chain \(chain))"
+    }
+
+    /// Looks for sought pods until all are found. Looking costs a reading of all of /proc, so it is done when the
+    /// runtime has made a namespace or the API server has said something, and for a while after; else seldom.
     private func startSearch() {
+        pace.quicken()
         guard search == nil, pods.values.contains(where: \.isSought) else { return }
         search = Task {
-            while !Task.isCancelled {
-                let began = ContinuousClock.now
-                await turnstile.enter()
-                await attachFound()
-                await turnstile.leave()
-                if !pods.values.contains(where: \.isSought) { break }
-                let took = ContinuousClock.now - began
-                try? await Task.sleep(for: max(.milliseconds(20), took * 10))
+            while !Task.isCancelled, pods.values.contains(where: \.isSought) {
+                if pace.isDue() { await turnstile.pass { await attachFound() } }
+                try? await Task.sleep(for: pace.pause)
             }
             search = nil
         }
@@ -162,18 +182,18 @@ actor PodKeeper {
 
     /// Called every few seconds: whether the namespaces are still their pods'.
     func refresh() async {
-        await turnstile.enter()
-        for (uid, pod) in pods {
-            guard let attachment = pod.attachment else { continue }
-            guard NetworkNamespace.inode(of: attachment.witness) != attachment.namespace.inode else { continue }
-            let other = PodProcesses.find([pod.nodeUID])[pod.nodeUID]
-            if let other, other.inode == attachment.namespace.inode {
-                pods[uid]?.attachment?.witness = other.path
-            } else {
-                await detach(uid)
+        await turnstile.pass {
+            for (uid, pod) in pods {
+                guard let attachment = pod.attachment else { continue }
+                guard NetworkNamespace.inode(of: attachment.witness) != attachment.namespace.inode else { continue }
+                let other = PodProcesses.find([pod.nodeUID])[pod.nodeUID]
+                if let other, other.inode == attachment.namespace.inode {
+                    pods[uid]?.attachment?.witness = other.path
+                } else {
+                    await detach(uid)
+                }
             }
         }
-        await turnstile.leave()
         startSearch()
     }
 
