@@ -141,9 +141,11 @@ public actor Agent {
     }
 
     func status() async -> AgentStatus {
-        AgentStatus(
+        var workloads = await node.report()
+        await pods?.describe(&workloads)
+        return AgentStatus(
             version: WeirVersion.current, pid: getpid(), startedAt: startedAt, configuration: file,
-            configurationProblem: configurationProblem, workloads: await node.report())
+            configurationProblem: configurationProblem, workloads: workloads, kubernetes: await pods?.status())
     }
 
     var interceptor: Interceptor { node.interceptor }

@@ -291,7 +291,8 @@ public actor Node {
                 id: present.id, name: present.resolved.workload.name, selector: "\(present.resolved.workload.selector)",
                 mesh: present.resolved.workload.mesh ?? "custom", mechanism: present.mechanism.rawValue,
                 problem: present.problem,
-                fallbackConnections: present.fallback?.counters.accepted)
+                fallbackConnections: present.fallback?.counters.accepted,
+                proxy: present.resolved.proxyIdentity)
         }.sorted { $0.name < $1.name }
     }
 }

@@ -19,6 +19,15 @@ struct ResolvedWorkload {
     let policy: CompiledPolicy
     let proxyCgroup: UInt64?
 
+    /// By what the proxy's own connections are known.
+    var proxyIdentity: String {
+        let policy = workload.policy
+        let words =
+            policy.proxyUIDs.map { "uid \($0)" } + policy.proxyGIDs.map { "gid \($0)" }
+            + (workload.proxyCgroup.map { ["cgroup \($0)"] } ?? [])
+        return words.isEmpty ? "-" : words.joined(separator: ", ")
+    }
+
     var isPod: Bool { if case .netns = key { true } else { false } }
 
     /// What selects a workload in the kernel: its name in the file, or the uid of a pod, whose name another may have.
