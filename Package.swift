@@ -67,8 +67,7 @@ let package = Package(
         .target(
             name: "WeirAgent",
             dependencies: [
-                "WeirBPF", "WeirCNI", "WeirCore", "WeirNFT", "WeirProxy", "CWeirABI",
-                "WeirBPF", "WeirCore", "WeirKubernetes", "WeirNFT", "WeirProxy", "CWeirABI",
+                "WeirBPF", "WeirCNI", "WeirCore", "WeirKubernetes", "WeirNFT", "WeirProxy", "CWeirABI",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
