@@ -11,13 +11,15 @@ import WeirCore
 struct AdminServer: Sendable {
     let agent: Agent
     let hub: FlowHub
+    let pods: PodKeeper?
     let logger: Logger
     private let stopRequests: AsyncStream<Void>
     private let stop: AsyncStream<Void>.Continuation
 
-    init(agent: Agent, hub: FlowHub, logger: Logger) {
+    init(agent: Agent, hub: FlowHub, pods: PodKeeper?, logger: Logger) {
         self.agent = agent
         self.hub = hub
+        self.pods = pods
         var quiet = logger
         quiet.logLevel = .warning
         self.logger = quiet
@@ -83,6 +85,7 @@ struct AdminServer: Sendable {
             guard let problem = await agent.reload() else { return Response(status: .noContent) }
             return Response(status: .conflict, body: .init(byteBuffer: ByteBuffer(string: problem + "\n")))
         }
+        CNIRoutes(pods: pods).add(to: router)
         router.post("/v1/stop") { _, _ in
             requestStop()
             return Response(status: .noContent)

@@ -12,6 +12,7 @@ public actor Agent {
     private let pins: PinDirectory
     private let logger: Logger
     private let node: Node
+    let pods: PodKeeper?
     private let hub = FlowHub()
     private let accessLog = AccessLog(descriptor: STDERR_FILENO)
     private let startedAt = Agent.now()
@@ -36,11 +37,14 @@ public actor Agent {
             logger.notice("mounted the BPF file system", metadata: ["path": "\(configuration.agent.bpffs)"])
         }
         node = try Node(try Interceptor.install(pins), logger: logger, accessLog: accessLog)
+        let kubernetes = configuration.agent.kubernetes
+        pods = kubernetes.enabled ? try PodKeeper(node, kubernetes, logger: logger) : nil
     }
 
     /// Runs until SIGTERM, SIGINT or `POST /v1/stop`. The programs stay: traffic is intercepted as before.
     public func run() async throws {
         let wasInstalled = try WorkloadTable.read(node.interceptor.maps).isEmpty == false
+        if pods != nil { await node.awaitPods() }
         do {
             try await node.apply(configuration)
         } catch {
@@ -48,7 +52,7 @@ public actor Agent {
             if !wasInstalled { Interceptor.uninstall(pins) }
             throw error
         }
-        let admin = AdminServer(agent: self, hub: hub, logger: logger)
+        let admin = AdminServer(agent: self, hub: hub, pods: pods, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let settings = configuration.agent
             group.addTask {
@@ -56,6 +60,7 @@ public actor Agent {
             }
             group.addTask { try await self.readFlows() }
             group.addTask { try await self.watch() }
+            if let pods { group.addTask { await pods.run() } }
             group.addTask { for await _ in await UnixSignalsSequence(trapping: .sighup) { await self.reload() } }
             group.addTask {
                 for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { admin.requestStop() }
@@ -131,6 +136,7 @@ public actor Agent {
                 await reload()
             }
             await node.refresh()
+            await pods?.refresh()
         }
     }
 
@@ -156,9 +162,11 @@ public actor Agent {
     }
 
     func status() async -> AgentStatus {
-        AgentStatus(
+        var workloads = await node.report()
+        await pods?.describe(&workloads)
+        return AgentStatus(
             version: WeirVersion.current, pid: getpid(), startedAt: startedAt, configuration: file,
-            configurationProblem: configurationProblem, workloads: await node.report())
+            configurationProblem: configurationProblem, workloads: workloads, kubernetes: await pods?.status())
     }
 
     var interceptor: Interceptor { node.interceptor }

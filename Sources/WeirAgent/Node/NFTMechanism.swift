@@ -21,7 +21,7 @@ public struct NFTMechanism: Sendable {
         options.interceptionMode = resolved.policy.interceptionMode
         options.dropInvalid = resolved.workload.policy.dropInvalid
         let ruleset = try Ruleset(resolved.policy, options)
-        try note(resolved.namespacePath)
+        try note(resolved.publicPath)
         try inside(resolved.namespacePath) { try $0.apply(ruleset) }
     }
 
@@ -31,13 +31,13 @@ public struct NFTMechanism: Sendable {
         options.forwardedOnly = true
         options.dropInvalid = resolved.workload.policy.dropInvalid
         let ruleset = try Ruleset(resolved.policy, options)
-        try note(resolved.namespacePath)
+        try note(resolved.publicPath)
         try inside(resolved.namespacePath) { try $0.apply(ruleset) }
     }
 
     /// TPROXY mode's routing for the eBPF mechanism.
     func installRouting(_ resolved: ResolvedWorkload) throws(BPFError) {
-        try note(resolved.namespacePath)
+        try note(resolved.publicPath)
         try TransparentRouting.install(
             mark: Self.transparentMark, in: try NetworkNamespace(path: resolved.namespacePath))
     }

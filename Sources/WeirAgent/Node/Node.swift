@@ -12,10 +12,12 @@ public import WeirProxy
 public actor Node {
     let interceptor: Interceptor
     let logger: Logger
-    private let table: WorkloadTable
+    let table: WorkloadTable
     private let namespaces: NFTMechanism
     private let accessLog: AccessLog?
-    private var workloads: [String: NodeWorkload] = [:]
+    var workloads: [ResolvedWorkload.Identifier: NodeWorkload] = [:]
+    /// Whether the pods that an earlier agent registered are to stay, because those of today are not known yet.
+    var keepsStrangers = false
     private var routes: [UInt64: RouteKeeper] = [:]
     private(set) var configuration = Configuration()
 
@@ -49,12 +51,13 @@ public actor Node {
                 problems.append("workload \(workload.name): \(error)")
             }
         }
-        problems += Self.clashes(resolved)
+        let pods = workloads.values.map(\.resolved).filter { $0.held != nil }
+        problems += Self.clashes(pods + resolved)
         guard problems.isEmpty else { throw NodeError(problems: problems) }
         configuration = new
-        let names = Set(resolved.map(\.workload.name))
-        for (name, gone) in workloads where !names.contains(name) { await remove(gone, name) }
-        try removeStrangers(keeping: Set(resolved.map(\.key)))
+        let wanted = Set((resolved + pods).map(\.identifier))
+        for (identifier, gone) in workloads where !wanted.contains(identifier) { await remove(gone) }
+        try removeStrangers(keeping: Set((resolved + pods).map(\.key)))
         for one in resolved { try await put(one, watching: watching) }
         try table.releasePolicies()
         try forgetRoutes()
@@ -71,10 +74,10 @@ public actor Node {
         }
     }
 
-    private func put(_ resolved: ResolvedWorkload, watching: Bool) async throws {
+    func put(_ resolved: ResolvedWorkload, watching: Bool) async throws {
         let workload = resolved.workload
-        if let present = workloads[workload.name], present.resolved.key != resolved.key {
-            await remove(present, workload.name)
+        if let present = workloads[resolved.identifier], present.resolved.key != resolved.key {
+            await remove(present)
         }
         guard mechanism(of: resolved, configuration) == .ebpf else { return try await putNFT(resolved) }
         let fallbackPort = try fallbackPort(for: resolved)
@@ -95,7 +98,7 @@ public actor Node {
         }
         if resolved.isPod { try steer(resolved) }
         if resolved.isPod { try complement(resolved) }
-        workloads[workload.name] = NodeWorkload(resolved, id: id, mechanism: .ebpf, fallback: fallback)
+        workloads[resolved.identifier] = NodeWorkload(resolved, id: id, mechanism: .ebpf, fallback: fallback)
         announce(resolved)
     }
 
@@ -107,11 +110,10 @@ public actor Node {
 
     /// The rules are in force before the kernel forgets the workload, so that no connection is decided by neither.
     private func putNFT(_ resolved: ResolvedWorkload) async throws {
-        let name = resolved.workload.name
         try namespaces.apply(resolved)
         try table.remove(resolved.key)
-        await workloads[name]?.fallback?.stop()
-        workloads[name] = NodeWorkload(resolved, id: 0, mechanism: .nftables, fallback: nil)
+        await workloads[resolved.identifier]?.fallback?.stop()
+        workloads[resolved.identifier] = NodeWorkload(resolved, id: 0, mechanism: .nftables, fallback: nil)
         announce(resolved)
     }
 
@@ -120,7 +122,7 @@ public actor Node {
         if !resolved.policy.interfaces.isEmpty || resolved.workload.policy.dropInvalid {
             try namespaces.applyForwarded(resolved)
         } else {
-            try namespaces.drain(resolved.namespacePath)
+            try namespaces.drain(resolved.publicPath)
         }
         if resolved.policy.interceptionMode == .tproxy, !resolved.policy.inboundPorts.ranges.isEmpty {
             try namespaces.installRouting(resolved)
@@ -155,7 +157,7 @@ public actor Node {
     /// one; else a free one. Nil: the workload asks for no fallback.
     private func fallbackPort(for resolved: ResolvedWorkload) throws(BPFError) -> UInt16? {
         guard resolved.workload.whenProxyDown == .fallback else { return nil }
-        if let present = workloads[resolved.workload.name]?.fallback { return present.port }
+        if let present = workloads[resolved.identifier]?.fallback { return present.port }
         if let port = try table.value(of: resolved.key)?.fallback_port, port != 0 { return UInt16(bigEndian: port) }
         guard resolved.isPod else { return try FreePort.find(nil) }
         let namespace = try NetworkNamespace(path: resolved.namespacePath)
@@ -164,7 +166,7 @@ public actor Node {
 
     /// The running one if it still fits, a new one if the workload asks for it, nil otherwise.
     private func fallbackProxy(for resolved: ResolvedWorkload, port: UInt16?) async throws -> FallbackProxy? {
-        let present = workloads[resolved.workload.name]?.fallback
+        let present = workloads[resolved.identifier]?.fallback
         guard let port else {
             await present?.stop()
             return nil
@@ -179,11 +181,12 @@ public actor Node {
         return try await FallbackProxy.start(options)
     }
 
-    private func remove(_ gone: NodeWorkload, _ name: String) async {
+    func remove(_ gone: NodeWorkload) async {
+        let name = gone.resolved.workload.name
         do {
             try table.remove(gone.resolved.key)
             if gone.resolved.isPod {
-                try namespaces.remove(from: gone.resolved.namespacePath)
+                try namespaces.remove(from: gone.resolved.publicPath)
                 try forgetNamespace(gone.resolved.cookie)
             }
             if let cgroup = gone.resolved.proxyCgroup { try table.remove(.cgroup(cgroup)) }
@@ -191,12 +194,13 @@ public actor Node {
             logger.error("workload not removed", metadata: ["workload": "\(name)", "error": "\(error)"])
         }
         await gone.fallback?.stop()
-        workloads[name] = nil
+        workloads[gone.resolved.identifier] = nil
         logger.info("workload removed", metadata: ["workload": "\(name)"])
     }
 
     /// Removes what an earlier agent registered and this configuration does not have.
-    private func removeStrangers(keeping keys: Set<WorkloadKey>) throws(BPFError) {
+    func removeStrangers(keeping keys: Set<WorkloadKey>) throws(BPFError) {
+        guard !keepsStrangers else { return }
         let proxies = Set(workloads.values.compactMap(\.resolved.proxyCgroup).map(WorkloadKey.cgroup))
         for registered in try WorkloadTable.read(interceptor.maps)
         where !keys.contains(registered.key) && !(registered.isProxy && proxies.contains(registered.key)) {
@@ -232,7 +236,7 @@ public actor Node {
         }
     }
 
-    private func forgetRoutes() throws(BPFError) {
+    func forgetRoutes() throws(BPFError) {
         let used = Set(workloads.values.map(\.resolved.cookie))
         for (cookie, keeper) in routes where !used.contains(cookie) {
             try keeper.table.clear()
@@ -251,13 +255,16 @@ public actor Node {
     /// Follows selectors whose namespace or cgroup was made anew; called every few seconds.
     func refresh() async {
         // One that was let go is looked up anew: the kernel gives a new namespace the inode number of an old one.
-        for (name, present) in workloads where present.problem != nil || !present.isCurrent {
+        for present in workloads.values
+        where present.resolved.held == nil && (present.problem != nil || !present.isCurrent) {
             letGo(of: present)
             do {
                 try await put(try ResolvedWorkload(present.resolved.workload), watching: true)
             } catch {
                 if present.problem == nil {
-                    logger.warning("workload is gone", metadata: ["workload": "\(name)", "error": "\(error)"])
+                    logger.warning(
+                        "workload is gone",
+                        metadata: ["workload": "\(present.resolved.workload.name)", "error": "\(error)"])
                 }
                 present.problem = "\(error)"
             }
@@ -284,7 +291,8 @@ public actor Node {
                 id: present.id, name: present.resolved.workload.name, selector: "\(present.resolved.workload.selector)",
                 mesh: present.resolved.workload.mesh ?? "custom", mechanism: present.mechanism.rawValue,
                 problem: present.problem,
-                fallbackConnections: present.fallback?.counters.accepted)
+                fallbackConnections: present.fallback?.counters.accepted,
+                proxy: present.resolved.proxyIdentity)
         }.sorted { $0.name < $1.name }
     }
 }

@@ -23,7 +23,7 @@ final class NodeWorkload {
     var isCurrent: Bool {
         guard NetworkNamespace.inode(of: resolved.namespacePath) == resolved.namespaceInode else { return false }
         switch resolved.workload.selector {
-        case .netns: return true
+        case .netns, .pod: return true
         case .cgroup(let path): return (try? Host.cgroupID(of: path)).map(WorkloadKey.cgroup) == resolved.key
         case .unit(let unit):
             guard let path = try? SystemdUnit.cgroup(of: unit) else { return false }

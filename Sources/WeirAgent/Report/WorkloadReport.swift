@@ -17,6 +17,10 @@ public struct WorkloadReport: Codable, Sendable {
     /// Seconds since 1970.
     public var since: Double
     public var problem: String?
+    /// By what the proxy's own connections are known: "uid 1337, gid 1337"; only while an agent runs.
+    public var proxy: String?
+    /// Only of pods.
+    public var pod: KubernetesStatus.Pod?
 
     public struct List: Encodable, Sendable {
         public let schema = "weir.workloads/v1"
@@ -35,7 +39,7 @@ public struct WorkloadReport: Codable, Sendable {
             WorkloadReport(
                 id: one.id, name: one.name, identity: "-", mesh: one.mesh, selector: one.selector,
                 mechanism: one.mechanism, policy: 0, whenProxyDown: "refuse", since: agent?.startedAt ?? 0,
-                problem: one.problem)
+                problem: one.problem, proxy: one.proxy, pod: one.pod)
         }
         let own = try WorkloadTable.read(maps).filter { !$0.isProxy }.map { one in
             let identity =
@@ -47,19 +51,23 @@ public struct WorkloadReport: Codable, Sendable {
             return WorkloadReport(
                 id: one.id, name: one.name, identity: identity, mesh: more?.mesh, selector: more?.selector,
                 mechanism: "ebpf", policy: one.policy, whenProxyDown: one.whenProxyDown,
-                since: Double(one.value.since_ns) / 1e9, problem: more?.problem)
+                since: Double(one.value.since_ns) / 1e9, problem: more?.problem, proxy: more?.proxy, pod: more?.pod)
         }
         return (own + others).sorted { $0.name < $1.name }
     }
 
     public static func table(_ workloads: [WorkloadReport]) -> Table {
+        let hasPods = workloads.contains { $0.pod != nil }
         var table = Table(
-            ["workload", "mesh", "selector", "identity", "mechanism", "policy", "proxy down", "since"], numeric: [5])
+            ["workload", "mesh", "proxy", "selector", "identity", "mechanism", "policy", "proxy down", "since"]
+                + (hasPods ? ["node", "addresses"] : []), numeric: [6])
         for one in workloads {
-            table.add([
-                one.name, one.mesh ?? "-", one.selector ?? "-", one.identity, one.mechanism, "\(one.policy)",
-                one.whenProxyDown, Quantity.age(seconds: Double(time(nil)) - one.since),
-            ])
+            let pod = one.pod.map { [$0.node, $0.addresses.joined(separator: ",")] } ?? ["-", "-"]
+            table.add(
+                [
+                    one.name, one.mesh ?? "-", one.proxy ?? "-", one.selector ?? "-", one.identity, one.mechanism,
+                    "\(one.policy)", one.whenProxyDown, Quantity.age(seconds: Double(time(nil)) - one.since),
+                ] + (hasPods ? pod : []))
         }
         return table
     }
@@ -86,6 +94,7 @@ public struct NodeStatus: Encodable, Sendable {
     /// Something the operator should look at.
     public var hasProblem: Bool {
         !installed || agent?.configurationProblem != nil || workloads.contains { $0.problem != nil }
+            || agent?.kubernetes.map { $0.problem != nil || !$0.problems.isEmpty } ?? false
     }
 
     public var text: String {
@@ -103,9 +112,16 @@ public struct NodeStatus: Encodable, Sendable {
             lines.append(
                 "agent      not running: interception goes on, changes of workloads and routes are not followed")
         }
+        if let kubernetes = agent?.kubernetes {
+            lines.append(
+                "kubernetes node \(kubernetes.node): \(kubernetes.pods) pods, \(workloads.count { $0.pod != nil }) intercepted"
+            )
+            if let problem = kubernetes.problem { lines.append("           pods are not followed now: \(problem)") }
+        }
         lines.append("workloads  \(workloads.count)")
         if !workloads.isEmpty { lines += ["", WorkloadReport.table(workloads).text] }
         for one in workloads { if let problem = one.problem { lines.append("\(one.name): \(problem)") } }
+        for pod in agent?.kubernetes?.problems ?? [] { lines.append("\(pod.name): \(pod.reason)") }
         return lines.joined(separator: "\n")
     }
 }

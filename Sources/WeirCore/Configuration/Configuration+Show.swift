@@ -13,6 +13,7 @@ extension Configuration {
             writer.value("pins", agent.pins, origin: origin("agent.pins"))
             writer.value("unloadOnStop", agent.unloadOnStop, origin: origin("agent.unloadOnStop"))
             writer.mapping("cni") { agent.cni.show(to: &$0, origin: origin) }
+            writer.mapping("kubernetes") { agent.kubernetes.show(to: &$0, origin: origin) }
         }
         writer.mapping("log") { writer in
             writer.value("format", log.format.rawValue, origin: origin("log.format"))

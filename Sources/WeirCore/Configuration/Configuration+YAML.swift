@@ -95,6 +95,7 @@ extension Configuration.Agent {
         }
         if let bool = map.take("unloadOnStop")?.bool() { unloadOnStop = bool }
         if let value = map.take("cni") { cni.read(value) }
+        if let value = map.take("kubernetes") { kubernetes.read(value) }
         map.finish()
     }
 }

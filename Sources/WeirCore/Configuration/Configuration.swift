@@ -24,6 +24,7 @@ public struct Configuration: Hashable, Sendable {
         /// Whether the agent removes everything when it ends, as `weir unload` does.
         public var unloadOnStop = false
         public var cni = CNI()
+        public var kubernetes = Kubernetes()
 
         public init() {}
     }
