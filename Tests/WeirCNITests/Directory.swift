@@ -10,7 +10,9 @@ final class Directory {
     var conf: String { "\(root)/net.d" }
 
     init() throws {
-        for path in [root, bin, conf] { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+        for path in [root, bin, conf] {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        }
         try Data("a program".utf8).write(to: URL(fileURLWithPath: "\(root)/program"))
     }
 

@@ -93,7 +93,8 @@ struct InstallerTests {
         try directory.write("10-x.conflist", try Golden.text("weave.conflist"))
         let conf = "\(directory.conf)/10-x.conf"
         #expect(
-            throws: InstallError("\(conf) has to become \(conf)list, which exists already; remove the one that is not used")
+            throws: InstallError(
+                "\(conf) has to become \(conf)list, which exists already; remove the one that is not used")
         ) { try directory.installer().install() }
         #expect(directory.read("10-x.conflist") == (try Golden.text("weave.conflist")))
     }

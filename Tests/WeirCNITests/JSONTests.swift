@@ -8,7 +8,9 @@ struct JSONTests {
     @Test func knowsWhereEachValueStands() throws {
         let text = #" {"a" : [1.50e+02, "x\u00e9\ud83d\ude00\n" ,null ], "b":{"c":-0} } "#
         let document = try Self.read(text)
-        func part(_ value: JSONValue?) -> String? { value.map { String(decoding: document.text(of: $0), as: UTF8.self) } }
+        func part(_ value: JSONValue?) -> String? {
+            value.map { String(decoding: document.text(of: $0), as: UTF8.self) }
+        }
         let items = try #require(document.root["a"]?.items)
         #expect(part(document.root) == text.trimmed)
         #expect(items.map { part($0) } == ["1.50e+02", #""x\u00e9\ud83d\ude00\n""#, "null"])

@@ -75,7 +75,9 @@ struct KeeperTests {
         try directory.write("10-a.conflist", text)
         let running = Running(directory.installer())
         func waits() -> [Int] {
-            running.events.withLock { $0.compactMap { if case .waiting(let wait) = $0, wait > 10 { wait } else { nil } } }
+            running.events.withLock {
+                $0.compactMap { if case .waiting(let wait) = $0, wait > 10 { wait } else { nil } }
+            }
         }
         let reached: Bool? = try Eventually.value(within: 60) {
             if directory.read("10-a.conflist") != text { try directory.write("10-a.conflist", text) }

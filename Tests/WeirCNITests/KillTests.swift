@@ -44,7 +44,9 @@ struct KillTests {
             count += 1
         }
         let result = process.stop(SIGKILL)
-        guard looks < .max || result.status == 0 else { throw TestError("weir cni \(verb) failed", output: result.errors) }
+        guard looks < .max || result.status == 0 else {
+            throw TestError("weir cni \(verb) failed", output: result.errors)
+        }
         see(try primary(directory))
         return count
     }

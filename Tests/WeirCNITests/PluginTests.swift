@@ -80,7 +80,8 @@ struct PluginTests {
     @Test func collectsGarbageAndTellsItsStatus() throws {
         let agent = try StubAgent(answer: StubAgent.ok("{}"))
         defer { agent.stop() }
-        let list = #", "cni.dev/valid-attachments": [{"containerID":"a","ifname":"eth0"},{"containerID":"b","ifname":"net1"}]"#
+        let list =
+            #", "cni.dev/valid-attachments": [{"containerID":"a","ifname":"eth0"},{"containerID":"b","ifname":"net1"}]"#
         for more in [list, #", "cni.dev/valid-attachments": null"#] {
             let result = try Self.call("GC", Self.configuration(agent.path, version: "1.1.0", previous: nil, more))
             #expect(result.status == 0 && result.output == "")
@@ -91,7 +92,8 @@ struct PluginTests {
             agent.asked == [
                 .init(
                     line: "POST /v1/cni/gc HTTP/1.1",
-                    body: #"{"valid": [{"containerID": "a", "ifName": "eth0"}, {"containerID": "b", "ifName": "net1"}]}"#),
+                    body:
+                        #"{"valid": [{"containerID": "a", "ifName": "eth0"}, {"containerID": "b", "ifName": "net1"}]}"#),
                 .init(line: "POST /v1/cni/gc HTTP/1.1", body: #"{"valid": []}"#),
                 .init(line: "GET /v1/cni/status HTTP/1.1", body: ""),
             ])
@@ -163,8 +165,14 @@ struct PluginTests {
     }
 
     @Test(arguments: [
-        (StubAgent.response("409 Conflict", #"{"error":"annotation x is not a port; write one"}"#), 100, "annotation x is not a port; write one"),
-        (StubAgent.response("503 Service Unavailable", #"{"error":"the pod is not known yet"}"#), 11, "the pod is not known yet"),
+        (
+            StubAgent.response("409 Conflict", #"{"error":"annotation x is not a port; write one"}"#), 100,
+            "annotation x is not a port; write one"
+        ),
+        (
+            StubAgent.response("503 Service Unavailable", #"{"error":"the pod is not known yet"}"#), 11,
+            "the pod is not known yet"
+        ),
         (StubAgent.response("500 Oops", "no JSON"), 11, "HTTP status 500"),
     ])
     func theAgentRefuses(_ answer: String, _ code: Int, _ sentence: String) throws {
@@ -191,15 +199,39 @@ struct PluginTests {
     }
 
     @Test(arguments: [
-        ("ADD", #"{"cniVersion":"0.2.0"}"#, 1, "the network configuration has cniVersion \"0.2.0\"; weir-cni speaks 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0"),
-        ("ADD", "{}", 1, "the network configuration has cniVersion none; weir-cni speaks 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0"),
+        (
+            "ADD", #"{"cniVersion":"0.2.0"}"#, 1,
+            "the network configuration has cniVersion \"0.2.0\"; weir-cni speaks 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0"
+        ),
+        (
+            "ADD", "{}", 1,
+            "the network configuration has cniVersion none; weir-cni speaks 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0"
+        ),
         ("CHECK", #"{"cniVersion":"0.3.1"}"#, 1, "CHECK came with CNI 0.4.0, but the network configuration has 0.3.1"),
-        ("STATUS", #"{"cniVersion":"1.0.0"}"#, 1, "STATUS came with CNI 1.1.0, but the network configuration has 1.0.0"),
-        ("REMOVE", #"{"cniVersion":"1.0.0"}"#, 4, "CNI_COMMAND is \"REMOVE\"; weir-cni knows ADD, DEL, CHECK, STATUS, GC, VERSION"),
-        ("ADD", "{", 6, "the network configuration on standard input is not JSON: line 1: a key in double quotes is missing"),
-        ("ADD", #"{"cniVersion":"1.0.0"}"#, 7, "there is no prevResult; weir-cni makes no interface, so chain it after a plugin that does"),
-        ("ADD", #"{"cniVersion":"1.0.0","failurePolicy":"maybe"}"#, 7, "failurePolicy of the network configuration's weir-cni entry should be \"block\" or \"allow\"; `weir cni install` writes it anew"),
-        ("ADD", #"{"cniVersion":"1.0.0","socket":1}"#, 7, "socket of the network configuration's weir-cni entry should be an absolute path; `weir cni install` writes it anew"),
+        (
+            "STATUS", #"{"cniVersion":"1.0.0"}"#, 1,
+            "STATUS came with CNI 1.1.0, but the network configuration has 1.0.0"
+        ),
+        (
+            "REMOVE", #"{"cniVersion":"1.0.0"}"#, 4,
+            "CNI_COMMAND is \"REMOVE\"; weir-cni knows ADD, DEL, CHECK, STATUS, GC, VERSION"
+        ),
+        (
+            "ADD", "{", 6,
+            "the network configuration on standard input is not JSON: line 1: a key in double quotes is missing"
+        ),
+        (
+            "ADD", #"{"cniVersion":"1.0.0"}"#, 7,
+            "there is no prevResult; weir-cni makes no interface, so chain it after a plugin that does"
+        ),
+        (
+            "ADD", #"{"cniVersion":"1.0.0","failurePolicy":"maybe"}"#, 7,
+            "failurePolicy of the network configuration's weir-cni entry should be \"block\" or \"allow\"; `weir cni install` writes it anew"
+        ),
+        (
+            "ADD", #"{"cniVersion":"1.0.0","socket":1}"#, 7,
+            "socket of the network configuration's weir-cni entry should be an absolute path; `weir cni install` writes it anew"
+        ),
     ])
     func badInput(_ command: String, _ input: String, _ code: Int, _ message: String) throws {
         let version = (try? JSONDocument([UInt8](input.utf8)).root["cniVersion"]?.string) ?? "1.1.0"

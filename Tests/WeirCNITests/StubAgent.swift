@@ -63,7 +63,9 @@ final class StubAgent: Sendable {
             received += buffer[..<count]
             let text = String(decoding: received, as: UTF8.self)
             guard let head = text.range(of: "\r\n\r\n"),
-                let length = text.range(of: "Content-Length: ").flatMap({ Int(text[$0.upperBound...].prefix { $0.isNumber }) }),
+                let length = text.range(of: "Content-Length: ").flatMap({
+                    Int(text[$0.upperBound...].prefix { $0.isNumber })
+                }),
                 text[head.upperBound...].utf8.count >= length
             else { continue }
             let line = text.prefix { $0 != "\r\n" }

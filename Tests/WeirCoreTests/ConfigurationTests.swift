@@ -142,6 +142,8 @@ import WeirCore
                     confDir: /etc/cni/net.d  # default
                     failurePolicy: block  # default
                     excludeNamespaces: [kube-system]  # default
+                  kubernetes:
+                    enabled: false  # default
                 log:
                   format: text  # default
                   level: error  # line 1

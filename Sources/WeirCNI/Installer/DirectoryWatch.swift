@@ -9,7 +9,8 @@ struct DirectoryWatch: ~Copyable {
         raw = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
         guard raw >= 0 else { throw .errno("watch", paths.joined(separator: " and ")) }
         // Not IN_MODIFY: a file counts when its writer has closed it.
-        let events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR
+        let events =
+            IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR
         for path in paths where inotify_add_watch(raw, path, UInt32(events)) < 0 {
             let error = InstallError.errno("watch", path)
             close(raw)

@@ -78,7 +78,8 @@ public struct Installer: Sendable {
 
     /// - Returns: whether there was one.
     private func removeEntry(from path: String) throws(InstallError) -> Bool {
-        guard let status = HostFile.Status(path), let list = try? NetworkList(try HostFile.read(path)), list.hasEntry else {
+        guard let status = HostFile.Status(path), let list = try? NetworkList(try HostFile.read(path)), list.hasEntry
+        else {
             return false
         }
         let rest = list.withoutEntry()
@@ -112,7 +113,8 @@ public struct Installer: Sendable {
     private func refuseToReplace(_ list: String, for wrapped: String) throws(InstallError) {
         guard HostFile.exists(list) else { return }
         guard let other = try? NetworkList(try HostFile.read(list)), other.hasEntry else {
-            throw InstallError("\(wrapped) has to become \(list), which exists already; remove the one that is not used")
+            throw InstallError(
+                "\(wrapped) has to become \(list), which exists already; remove the one that is not used")
         }
     }
 }

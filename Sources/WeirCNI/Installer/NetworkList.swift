@@ -37,7 +37,8 @@ public struct NetworkList {
         let entry = settings.entry.text.utf8
         if let own { return text.replacing(plugins[own].range, with: entry) }
         let last = plugins[plugins.count - 1].range
-        return text.replacing(last.upperBound..<last.upperBound, with: [UInt8(ascii: ",")] + indentation(before: last) + entry)
+        return text.replacing(
+            last.upperBound..<last.upperBound, with: [UInt8(ascii: ",")] + indentation(before: last) + entry)
     }
 
     /// Without it.
@@ -76,7 +77,8 @@ public struct NetworkList {
             head += [UInt8]("  \"\(key)\": ".utf8) + document.text(of: value) + [UInt8](",\n".utf8)
         }
         let entry = document.text(of: document.root)
-        try self.init([UInt8]("{\n".utf8) + head + [UInt8]("  \"plugins\": [\n    ".utf8) + entry + [UInt8]("\n  ]\n}\n".utf8))
+        try self.init(
+            [UInt8]("{\n".utf8) + head + [UInt8]("  \"plugins\": [\n    ".utf8) + entry + [UInt8]("\n  ]\n}\n".utf8))
     }
 }
 

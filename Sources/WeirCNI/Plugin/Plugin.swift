@@ -56,12 +56,14 @@ public struct Plugin {
             let all = CNIVersion.allCases.map(\.rawValue).joined(separator: ", ")
             throw PluginError(
                 .incompatibleVersion,
-                "the network configuration has cniVersion \(version.map { "\"\($0)\"" } ?? "none"); weir-cni speaks \(all)")
+                "the network configuration has cniVersion \(version.map { "\"\($0)\"" } ?? "none"); weir-cni speaks \(all)"
+            )
         }
         guard known >= verb.since else {
             throw PluginError(
                 .incompatibleVersion,
-                "\(verb.rawValue) came with CNI \(verb.since.rawValue), but the network configuration has \(known.rawValue)")
+                "\(verb.rawValue) came with CNI \(verb.since.rawValue), but the network configuration has \(known.rawValue)"
+            )
         }
         if let missing = verb.requiredVariables.first(where: { (environment[$0] ?? "").isEmpty }) {
             throw PluginError(.invalidEnvironment, "\(missing) is not set, and \(verb.rawValue) needs it")

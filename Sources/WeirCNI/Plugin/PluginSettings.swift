@@ -36,7 +36,8 @@ public struct PluginSettings: Hashable, Sendable {
             failurePolicy = policy
         }
         if let value = entry["excludeNamespaces"] {
-            guard let items = value.items, case let names = items.compactMap(\.string), names.count == items.count else {
+            guard let items = value.items, case let names = items.compactMap(\.string), names.count == items.count
+            else {
                 throw Self.wrong("excludeNamespaces", "a list of names")
             }
             excludeNamespaces = names
