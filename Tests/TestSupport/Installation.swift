@@ -31,13 +31,14 @@ public final class Installation: Sendable {
     }
 
     /// Writes the configuration as editors do: a new file in the old one's place.
-    public func configure(_ workloads: [String]) throws {
+    /// - Parameter agent: more of the agent's settings, such as "unloadOnStop: true".
+    public func configure(_ workloads: [String], agent: String = "") throws {
         let list = workloads.map { element in
             "  - " + element.split(separator: "\n").joined(separator: "\n    ") + "\n"
         }
         let text = """
             mechanism: ebpf
-            agent: {pins: \(pins), socket: \(socket), listen: "127.0.0.1:\(listen)"}
+            agent: {pins: \(pins), socket: \(socket), listen: "127.0.0.1:\(listen)", \(agent)}
             workloads:\(workloads.isEmpty ? " []" : "")
             \(list.joined())
             """
