@@ -154,6 +154,20 @@ struct InstallerTests {
         #expect(Workspace.read(target) == (try Golden.text("flannel.conflist")))
     }
 
+    /// An agent in a container may not have what the node's runtime takes. The next file would be the wrong one.
+    @Test func aLinkToNowhereStopsIt() throws {
+        let directory = try Directory()
+        let link = "\(directory.conf)/10-a.conflist"
+        symlink("/nowhere/10-real.conflist", link)
+        let other = try Golden.text("weave.conflist")
+        try directory.write("20-b.conflist", other)
+        #expect(
+            throws: InstallError(
+                "\(link) is a symbolic link to what is not here; remove it, or give the agent that directory, too")
+        ) { try directory.installer().install() }
+        #expect(directory.read("20-b.conflist") == other)
+    }
+
     @Test func anotherProgramIsReplacedWhole() throws {
         let directory = try Directory()
         try directory.write("10-a.conflist", try Golden.text("flannel.conflist"))

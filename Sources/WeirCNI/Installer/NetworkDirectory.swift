@@ -21,8 +21,17 @@ struct NetworkDirectory {
         var problems: [String] = []
         for name in try names() where Self.isConfiguration(name) {
             let file = "\(path)/\(name)"
+            guard let target = Self.resolved(file) else {
+                // The runtime may see what an agent in a container does not.
+                guard !Self.isLink(file) else {
+                    throw InstallError(
+                        "\(file) is a symbolic link to what is not here; remove it, or give the agent that directory, too"
+                    )
+                }
+                continue
+            }
             // Before the reading: a file that is rewritten meanwhile is told by it.
-            guard let target = Self.resolved(file), let status = HostFile.Status(target) else { continue }
+            guard let status = HostFile.Status(target) else { continue }
             do throws(InstallError) {
                 let text = try HostFile.read(target)
                 let isWrapped = !name.hasSuffix(".conflist")
@@ -60,6 +69,11 @@ struct NetworkDirectory {
     /// The list that stands in for a `.conf` or `.json` file.
     static func listPath(for wrapped: String) -> String {
         "\(wrapped[..<(wrapped.lastIndex(of: ".") ?? wrapped.endIndex)]).conflist"
+    }
+
+    private static func isLink(_ path: String) -> Bool {
+        var entry = stat()
+        return lstat(path, &entry) == 0 && entry.st_mode & S_IFMT == S_IFLNK
     }
 
     /// Where a symbolic link leads: the link stays one.
