@@ -12,7 +12,7 @@ extension Commands {
                 try weir.configure([], agent: "cni: {install: true, binDir: \(node.bin), confDir: \(node.conf)}")
                 var agent = try weir.startAgent()
                 try agent.waitForLine("CNI plugin installed", in: .errors)
-                #expect(Workspace.read(node.list).contains(#""socket": "\(weir.socket)""#))
+                #expect(Workspace.read(node.list).contains(#""socket": "\#(weir.socket)""#))
 
                 // The interception outlives the agent, and so does the plugin: whatever starts now waits for the next one.
                 agent.stop()
