@@ -109,7 +109,11 @@ let package = Package(
         // Not after weir-cni itself, whose way of linking would become the tests'.
         .testTarget(
             name: "WeirCNITests", dependencies: ["TestSupport", "WeirCNI"], exclude: ["Golden"], swiftSettings: swift),
-        .testTarget(name: "WeirKubernetesTests", dependencies: ["WeirKubernetes", "WeirCore"], swiftSettings: swift),
+        .testTarget(
+            name: "WeirKubernetesTests",
+            dependencies: [
+                "TestSupport", "WeirKubernetes", "WeirCore", .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: swift),
         .testTarget(name: "CommandTests", dependencies: ["TestSupport", "weir"], swiftSettings: swift),
         .plugin(name: "EmbedBPF", capability: .buildTool()),
     ],

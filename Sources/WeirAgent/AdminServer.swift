@@ -86,6 +86,7 @@ struct AdminServer: Sendable {
             return Response(status: .conflict, body: .init(byteBuffer: ByteBuffer(string: problem + "\n")))
         }
         CNIRoutes(pods: pods).add(to: router)
+        AdoptionRoute(pods: pods).add(to: router)
         router.post("/v1/stop") { _, _ in
             requestStop()
             return Response(status: .noContent)

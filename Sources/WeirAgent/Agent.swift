@@ -38,7 +38,7 @@ public actor Agent {
         }
         node = try Node(try Interceptor.install(pins), logger: logger, accessLog: accessLog)
         let kubernetes = configuration.agent.kubernetes
-        pods = kubernetes.enabled ? try PodKeeper(node, kubernetes, logger: logger) : nil
+        pods = kubernetes.enabled ? try PodKeeper(node, kubernetes, pins, logger: logger) : nil
     }
 
     /// Runs until SIGTERM, SIGINT or `POST /v1/stop`. The programs stay: traffic is intercepted as before.

@@ -11,11 +11,13 @@ public enum Installation {
         // First, because pods would wait for an agent that does not come back.
         let hadPlugin = try agent.cni.install && PluginInstallation.installer(agent).uninstall()
         let pins = PinDirectory(path: "\(agent.bpffs)/\(agent.pins)")
+        // While the programs still redirect what the rules will.
+        let replaced = ReplacedRules.restoreAll(pins)
         let isThere = pins.exists || !pins.leftovers().isEmpty
         let count = Interceptor.uninstall(pins)
         let namespaces = try NFTMechanism(pins).removeAll()
         let runs = RunLeftovers.remove()
         unlink(agent.socket)  // a killed agent's
-        return isThere || hadPlugin || runs > 0 || namespaces > 0 ? count : nil
+        return isThere || hadPlugin || runs > 0 || namespaces > 0 || replaced > 0 ? count : nil
     }
 }

@@ -1,4 +1,5 @@
 import WeirBPF
+import WeirCore
 
 /// A network namespace that stays the one it was when it was found, whatever becomes of its names.
 final class HeldNamespace: Sendable {
@@ -9,6 +10,14 @@ final class HeldNamespace: Sendable {
     init(foundAt path: String) throws(BPFError) {
         namespace = try NetworkNamespace(path: path)
         foundAt = path
+    }
+
+    /// Runs `body` on this thread inside it, and comes back.
+    func inside<Result>(_ body: () throws -> Result) throws -> Result {
+        var result: Swift.Result<Result, any Error>?
+        try namespace.enter { () throws(BPFError) in result = Swift.Result { try body() } }
+        guard let result else { throw InvalidValue("\(foundAt) could not be entered") }
+        return try result.get()
     }
 
     /// Chains of a mesh's own iptables rules in it.

@@ -19,6 +19,8 @@ public struct KubernetesStatus: Codable, Sendable {
         public var isProblem: Bool
     }
 
+    public var schema = "weir.pods/v1"
+
     /// What a workload has that is a pod.
     public struct Pod: Codable, Sendable {
         public var uid: String
@@ -26,6 +28,13 @@ public struct KubernetesStatus: Codable, Sendable {
         public var addresses: [String]
         /// The names of the containers that are its proxies.
         public var proxies: [String]
+    }
+
+    /// For people.
+    public var othersTable: Table {
+        var table = Table(["pod", "uid", "not intercepted, because"])
+        for pod in others { table.add([pod.name, pod.uid, pod.reason]) }
+        return table
     }
 
     var problems: [Other] { others.filter(\.isProblem) }

@@ -10,6 +10,7 @@ import WeirKubernetes
 /// turnstile, so that none sees another's half.
 actor PodKeeper {
     let node: Node
+    let pins: PinDirectory
     let nodeName: String
     let server: APIServer
     let logger: Logger
@@ -23,8 +24,9 @@ actor PodKeeper {
     private var search: Task<Void, Never>?
     private var pace = SearchPace()
 
-    init(_ node: Node, _ settings: Configuration.Kubernetes, logger: Logger) throws {
+    init(_ node: Node, _ settings: Configuration.Kubernetes, _ pins: PinDirectory, logger: Logger) throws {
         self.node = node
+        self.pins = pins
         self.logger = logger
         nodeName = try Self.nodeName(settings)
         let access = try settings.kubeconfig.map { path throws(InvalidValue) in try Kubeconfig.access(path: path) }
@@ -98,6 +100,7 @@ actor PodKeeper {
     func forget(_ uid: String) async {
         guard let gone = pods.removeValue(forKey: uid) else { return }
         if gone.attachment?.meshed != nil { await node.removePod(uid: uid) }
+        if let cookie = gone.attachment?.namespace.cookie { ReplacedRules(cookie, pins).forget() }
     }
 
     /// The pod is in this namespace, and in no other.
@@ -118,7 +121,7 @@ actor PodKeeper {
     }
 
     /// Puts the policy of a pod in force in its namespace, unless a mesh's iptables rules are.
-    private func apply(_ uid: String) async {
+    func apply(_ uid: String) async {
         guard let record = pods[uid], let meshed = record.meshed, let attachment = record.attachment else { return }
         do {
             if let reason = try rules(meshed, attachment) {
@@ -128,12 +131,8 @@ actor PodKeeper {
                 pods[uid]?.rules = reason
                 return
             }
-            let workload = Workload(
-                name: record.name, selector: .pod(uid), mesh: meshed.mesh, policy: meshed.policy)
-            try await node.putPod(workload, in: attachment.namespace)
-            pods[uid]?.attachment?.meshed = meshed
-            pods[uid]?.problem = nil
             pods[uid]?.rules = nil
+            try await putInForce(uid)
         } catch {
             if record.problem != "\(error)" {
                 logger.error("pod not intercepted", metadata: ["pod": "\(record.name)", "error": "\(error)"])
@@ -142,10 +141,18 @@ actor PodKeeper {
         }
     }
 
+    func putInForce(_ uid: String) async throws {
+        guard let record = pods[uid], let meshed = record.meshed, let attachment = record.attachment else { return }
+        let workload = Workload(name: record.name, selector: .pod(uid), mesh: meshed.mesh, policy: meshed.policy)
+        try await node.putPod(workload, in: attachment.namespace)
+        pods[uid]?.attachment?.meshed = meshed
+        pods[uid]?.problem = nil
+    }
+
     /// Why a pod is left to iptables: two that redirect the same connection would hide its origin from each other.
     private func rules(_ meshed: MeshedPod, _ attachment: PodRecord.Attachment) throws -> String? {
         // Those that Weir took out for this pod do not come back by themselves.
-        if ReplacedRules(attachment.namespace.cookie).exist { return nil }
+        if ReplacedRules(attachment.namespace.cookie, pins).exist { return nil }
         if let container = meshed.iptablesContainer {
             return "its init container \(container) writes the mesh's iptables rules, which redirect its traffic"
         }
