@@ -35,4 +35,31 @@ static __always_inline void count(__u32 workload, __u8 direction, __u8 verdict, 
 		__sync_fetch_and_add(&counter->connections, 1);
 }
 
+/* The reader looks twice a second; it is woken only when the ring has just
+ * become a quarter full, because waking costs more than the record. */
+static __always_inline __u64 wakeup(void)
+{
+	__u64 waiting = bpf_ringbuf_query(&weir_flows, BPF_RB_AVAIL_DATA);
+
+	return waiting >= WEIR_FLOW_BYTES / 4 && waiting < WEIR_FLOW_BYTES / 4 + 4 * sizeof(struct weir_flow)
+		       ? BPF_RB_FORCE_WAKEUP
+		       : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline struct weir_flow *reserve_flow(__u8 direction)
+{
+	struct weir_flow *flow = bpf_ringbuf_reserve(&weir_flows, sizeof(*flow), 0);
+
+	/* Nobody reads, or not fast enough: the loss itself is counted, under no workload. */
+	if (!flow)
+		count(0, direction, WEIR_VERDICT_DIRECT, WEIR_REASON_NO_MEMORY, IPPROTO_TCP);
+	return flow;
+}
+
+static __always_inline void submit_flow(struct weir_flow *flow)
+{
+	flow->pad = 0;
+	bpf_ringbuf_submit(flow, wakeup());
+}
+
 #endif

@@ -29,28 +29,14 @@ static __always_inline void read_bytes(struct bpf_sock_ops *ctx, struct bpf_sock
 	*received = arrived;
 }
 
-/* The reader looks twice a second; it is woken only when the ring has just
- * become a quarter full, because waking costs more than the record. */
-static __always_inline __u64 wakeup(void)
-{
-	__u64 waiting = bpf_ringbuf_query(&weir_flows, BPF_RB_AVAIL_DATA);
-
-	return waiting >= WEIR_FLOW_BYTES / 4 && waiting < WEIR_FLOW_BYTES / 4 + 4 * sizeof(struct weir_flow)
-		       ? BPF_RB_FORCE_WAKEUP
-		       : BPF_RB_NO_WAKEUP;
-}
-
 static __always_inline void emit_flow(const struct weir_socket *socket, const struct weir_tuple *tuple,
 				      __u8 end, __u64 sent, __u64 received)
 {
-	struct weir_flow *flow = bpf_ringbuf_reserve(&weir_flows, sizeof(*flow), 0);
 	bool inbound = socket->direction == WEIR_INBOUND;
+	struct weir_flow *flow = reserve_flow(socket->direction);
 
-	if (!flow) {
-		/* Nobody reads, or not fast enough: the loss itself is counted, under no workload. */
-		count(0, socket->direction, WEIR_VERDICT_DIRECT, WEIR_REASON_NO_MEMORY, IPPROTO_TCP);
+	if (!flow)
 		return;
-	}
 	flow->started_ns = socket->started_ns;
 	flow->ended_ns = bpf_ktime_get_ns();
 	flow->sent_bytes = sent;
@@ -67,8 +53,7 @@ static __always_inline void emit_flow(const struct weir_socket *socket, const st
 	flow->destination_port = socket->origin_port;
 	__builtin_memcpy(flow->target, inbound ? tuple->local : tuple->remote, sizeof(flow->target));
 	flow->target_port = inbound ? tuple->local_port : tuple->remote_port;
-	flow->pad = 0;
-	bpf_ringbuf_submit(flow, wakeup());
+	submit_flow(flow);
 }
 
 static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *sk,

@@ -111,16 +111,31 @@ static __always_inline void remember_mptcp(struct bpf_sock *sk, const struct wei
 		*copy = *socket;
 }
 
-/* The storage of this socket, with what was decided.  Sockets of the proxy get
- * none: nothing is recorded of them.  NULL: none wanted, or no memory. */
+/* Nothing is recorded of the proxy's own connections. */
+static __always_inline bool is_recorded(const struct decision *decision)
+{
+	return decision->reason != WEIR_REASON_PROXY && decision->reason != WEIR_REASON_WEIR_PROXY;
+}
+
+/* Whether the socket has to be known until its end.  Those left alone need not:
+ * storage and state callbacks cost more than the decision. */
+static __always_inline bool is_followed(const struct weir_workload *workload, const struct attempt *attempt,
+					const struct decision *decision)
+{
+	if (decision->verdict != WEIR_VERDICT_DIRECT || attempt->is_borrowed)
+		return true;
+	return workload->flags & WEIR_WORKLOAD_FOLLOW_PASSED && is_recorded(decision);
+}
+
+/* The storage of this socket, with what was decided.  One that is not followed
+ * has some only from an earlier connect().  NULL: none, or no memory. */
 static __always_inline struct weir_socket *remember(struct bpf_sock *sk, const struct weir_workload *workload,
 						    const struct attempt *attempt,
 						    const struct decision *decision)
 {
-	bool is_proxy = !attempt->is_borrowed &&
-			(decision->reason == WEIR_REASON_PROXY || decision->reason == WEIR_REASON_WEIR_PROXY);
+	bool create = is_followed(workload, attempt, decision);
 	struct weir_socket *socket =
-		bpf_sk_storage_get(&weir_socks, sk, 0, is_proxy ? 0 : BPF_SK_STORAGE_GET_F_CREATE);
+		bpf_sk_storage_get(&weir_socks, sk, 0, create ? BPF_SK_STORAGE_GET_F_CREATE : 0);
 
 	if (!socket)
 		return NULL;
@@ -139,14 +154,45 @@ static __always_inline struct weir_socket *remember(struct bpf_sock *sk, const s
 	return socket;
 }
 
+/* The record of a connection that is not followed: all that is known when it is let pass. */
+static __always_inline void emit_passed(const struct weir_workload *workload, const struct attempt *attempt,
+					const struct weir_route *route, const struct decision *decision)
+{
+	struct weir_flow *flow = reserve_flow(WEIR_OUTBOUND);
+
+	if (!flow)
+		return;
+	__builtin_memcpy(flow->source, attempt->source.bytes, sizeof(flow->source));
+	if (is_unspecified(&attempt->source) && route && route->flags & WEIR_ROUTE_SOURCE)
+		__builtin_memcpy(flow->source, route->source, sizeof(flow->source));
+	flow->started_ns = bpf_ktime_get_ns();
+	flow->ended_ns = flow->started_ns;
+	flow->sent_bytes = 0;
+	flow->received_bytes = 0;
+	flow->netns = attempt->netns;
+	flow->workload = workload->id;
+	flow->direction = WEIR_OUTBOUND;
+	flow->verdict = WEIR_VERDICT_DIRECT;
+	flow->reason = decision->reason;
+	flow->end = WEIR_FLOW_PASSED;
+	__builtin_memcpy(flow->destination, attempt->destination.bytes, sizeof(flow->destination));
+	__builtin_memcpy(flow->target, attempt->destination.bytes, sizeof(flow->target));
+	flow->source_port = 0;
+	flow->destination_port = attempt->destination_port;
+	flow->target_port = attempt->destination_port;
+	submit_flow(flow);
+}
+
 static __always_inline int pass(struct bpf_sock_addr *ctx, bool six, struct bpf_sock *sk,
 				const struct weir_workload *workload, const struct attempt *attempt,
-				const struct decision *decision)
+				const struct weir_route *route, const struct decision *decision)
 {
 	union address none = {};
 	struct weir_socket *socket = remember(sk, workload, attempt, decision);
 
 	count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_DIRECT, decision->reason, attempt->protocol);
+	if (!socket && attempt->protocol == IPPROTO_TCP && is_recorded(decision))
+		emit_passed(workload, attempt, route, decision);
 	if (socket && socket->flags & WEIR_SOCKET_BOUND) {
 		bind_source(ctx, six, &none);
 		socket->flags &= ~WEIR_SOCKET_BOUND;
@@ -183,7 +229,7 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 	if (!find_target(policy, decision->verdict, &attempt->destination, &target)) {
 		decision->verdict = WEIR_VERDICT_DIRECT;
 		decision->reason = WEIR_REASON_FAMILY;
-		return pass(ctx, six, sk, workload, attempt, decision);
+		return pass(ctx, six, sk, workload, attempt, route, decision);
 	}
 
 	/* A proxy's call to its own workload: TPROXY leaves the address as it is. */
@@ -193,7 +239,7 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 	__be16 port = find_port(ctx, workload, policy, attempt->protocol, &target, decision);
 
 	if (decision->verdict == WEIR_VERDICT_DIRECT)
-		return pass(ctx, six, sk, workload, attempt, decision);
+		return pass(ctx, six, sk, workload, attempt, route, decision);
 
 	struct weir_socket *socket = remember(sk, workload, attempt, decision);
 
@@ -234,10 +280,10 @@ static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
 	const struct weir_policy *policy = find_policy(workload->policy);
 
 	if (!policy)
-		return pass(ctx, six, sk, workload, &attempt, &decision);
+		return pass(ctx, six, sk, workload, &attempt, NULL, &decision);
 	if (sk->mark == WEIR_MARK) {
 		decision.reason = WEIR_REASON_WEIR_PROXY;
-		return pass(ctx, six, sk, workload, &attempt, &decision);
+		return pass(ctx, six, sk, workload, &attempt, NULL, &decision);
 	}
 	attempt.mark = sk->mark;
 	read_owner(sk, &attempt);
@@ -255,7 +301,7 @@ static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
 	attempt.is_borrowed = policy->flags & WEIR_POLICY_TRANSPARENT && attempt.facts & WEIR_FACT_LOCAL &&
 			      attempt.protocol == IPPROTO_TCP && !is_unspecified(&attempt.source);
 	if (decision.verdict == WEIR_VERDICT_DIRECT)
-		return pass(ctx, six, sk, workload, &attempt, &decision);
+		return pass(ctx, six, sk, workload, &attempt, route, &decision);
 	return redirect(ctx, six, sk, workload, policy, &attempt, route, &decision);
 }
 

@@ -12,12 +12,21 @@ static __always_inline void watch_states(struct bpf_sock_ops *ctx)
 	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 }
 
+static __always_inline __u8 *target_of(__be16 port)
+{
+	__u32 zero = 0;
+	struct weir_targets *targets = bpf_map_lookup_elem(&weir_targets, &zero);
+
+	return targets ? &targets->ports[bpf_ntohs(port)] : NULL;
+}
+
 /* The source port is known, the SYN has not left. */
-static __always_inline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
+static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 	struct weir_tuple tuple = {};
 	struct weir_origin origin = {};
+	__u8 *target;
 
 	if (!socket)
 		return;
@@ -32,6 +41,9 @@ static __always_inline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk
 	origin.reason = socket->reason;
 	origin.workload = socket->workload;
 	origin.flags = WEIR_SOCKET_ACCEPTED | (socket->flags & WEIR_SOCKET_NAMED);
+	target = target_of(tuple.remote_port);
+	if (target && !*target)
+		*target = 1;
 	if (bpf_map_update_elem(&weir_origins, &tuple, &origin, BPF_ANY))
 		count(socket->workload, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY,
 		      IPPROTO_TCP);
@@ -56,6 +68,7 @@ static __always_inline bool take_origin(struct bpf_sock *sk, const struct weir_t
 		return true; /* getsockopt() finds the origin under the 4-tuple */
 	socket->workload = origin->workload;
 	socket->flags = origin->flags;
+	socket->direction = WEIR_OUTBOUND;
 	socket->verdict = origin->verdict;
 	socket->reason = origin->reason;
 	__builtin_memcpy(socket->origin, origin->address, sizeof(socket->origin));
@@ -72,6 +85,25 @@ static __always_inline __u32 ingress_of(struct bpf_sock *sk)
 	if (!kernel || !bpf_core_field_exists(struct sock, sk_rx_dst_ifindex))
 		return 0;
 	return (__u32)BPF_CORE_READ(kernel, sk_rx_dst_ifindex);
+}
+
+/* The proxy did not listen, and somebody else has taken the connection: which listener it was, the accepted
+ * socket knows. */
+static __always_inline void take_account_of_proxy_down(const struct weir_workload *workload,
+						       const struct weir_socket *accepted,
+						       struct decision *decision)
+{
+	bool is_taker = accepted && accepted->flags & WEIR_SOCKET_TAKER;
+
+	if (decision->verdict == WEIR_VERDICT_DIRECT)
+		return;
+	if (is_taker && accepted->reason == WEIR_REASON_PROXY_DOWN_FALLBACK) {
+		decision->verdict = WEIR_VERDICT_FALLBACK;
+		decision->reason = WEIR_REASON_PROXY_DOWN_FALLBACK;
+	} else if (!is_taker && workload->when_proxy_down == WEIR_DOWN_DIRECT) {
+		decision->verdict = WEIR_VERDICT_DIRECT;
+		decision->reason = WEIR_REASON_PROXY_DOWN_DIRECT;
+	}
 }
 
 /* Record a connection that inbound.bpf.h has steered (or left alone) by deciding it again. */
@@ -94,13 +126,14 @@ static __always_inline void record_inbound(struct bpf_sock_ops *ctx, struct bpf_
 		return;
 
 	struct decision decision = unpack(decide_inbound(policy, &attempt));
+	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 
+	take_account_of_proxy_down(workload, socket, &decision);
 	count(workload->id, WEIR_INBOUND, decision.verdict, decision.reason, IPPROTO_TCP);
 	if (decision.verdict == WEIR_VERDICT_DIRECT)
 		return;
-
-	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-
+	if (!socket)
+		socket = bpf_sk_storage_get(&weir_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!socket)
 		return; /* the origin is the local address; only the record is lost */
 	socket->workload = workload->id;
@@ -120,16 +153,19 @@ static __always_inline void record_inbound(struct bpf_sock_ops *ctx, struct bpf_
 }
 
 /* An accepted end is established; accept() has not returned yet. */
-static __always_inline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
+static __noinline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	__u64 netns = bpf_get_netns_cookie(ctx);
-	struct weir_workload *pod = bpf_map_lookup_elem(&weir_pods, &netns);
+	struct weir_workload *pod = find_pod(netns);
+	__u8 *target = target_of(bpf_htons((__u16)ctx->local_port));
 	struct weir_tuple tuple = {};
 
-	if (!pod && !has_cgroup_workloads())
+	if (!pod && (!target || !*target))
 		return;
 	read_tuple(ctx, &tuple);
-	if (!take_origin(sk, &tuple) && pod)
+	if (target && *target && take_origin(sk, &tuple))
+		return;
+	if (pod)
 		record_inbound(ctx, sk, &tuple, pod);
 }
 
@@ -143,8 +179,21 @@ static __always_inline bool is_steered_to(const struct weir_workload *pod, const
 	return policy->flags & WEIR_POLICY_INTERFACES && port == policy->port[WEIR_VERDICT_OUTBOUND];
 }
 
+/* Let the sockets that a listener accepts know what it is. */
+static __always_inline void mark_taker(struct bpf_sock *sk, bool is_fallback)
+{
+	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!socket)
+		return;
+	socket->flags = WEIR_SOCKET_TAKER;
+	socket->verdict = WEIR_VERDICT_DIRECT;
+	socket->reason = is_fallback ? WEIR_REASON_PROXY_DOWN_FALLBACK : WEIR_REASON_INBOUND;
+	socket->direction = WEIR_INBOUND;
+}
+
 /* A socket of a workload's namespace listens: is it one that inbound traffic goes to? */
-static __always_inline void on_listen(struct bpf_sock_ops *ctx)
+static __noinline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	volatile struct bpf_sock_ops *from = ctx;
 	struct weir_listener key = {
@@ -152,7 +201,7 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx)
 		.port = bpf_htons((__u16)from->local_port),
 		.family = (__u16)from->family,
 	};
-	struct weir_workload *pod = bpf_map_lookup_elem(&weir_pods, &key.netns);
+	struct weir_workload *pod = find_pod(key.netns);
 	const struct weir_policy *policy = pod ? find_policy(pod->policy) : NULL;
 	struct weir_tuple tuple = {};
 
@@ -162,6 +211,7 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx)
 	read_tuple(ctx, &tuple);
 	if (key.port != pod->fallback_port && is_loopback((union address *)tuple.local))
 		return;
+	mark_taker(sk, key.port == pod->fallback_port);
 	for (__u32 slot = 0; slot < WEIR_LISTENER_SLOTS; slot++) {
 		key.slot = slot;
 		if (!bpf_sock_hash_update(ctx, &weir_listeners, &key, BPF_NOEXIST))
@@ -173,7 +223,7 @@ static __always_inline void on_listen(struct bpf_sock_ops *ctx)
 	bpf_sock_hash_update(ctx, &weir_listeners, &key, BPF_ANY);
 }
 
-static __always_inline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
+static __noinline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	volatile struct bpf_sock_ops *from = ctx;
 	__u32 old_state = from->args[0];
@@ -194,8 +244,8 @@ static __always_inline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *
 
 /*
  * When: at each of the events below, for every TCP socket below the cgroup.
- * Reads: weir_socks; for accepted sockets weir_pods, weir_settings, weir_origins.
- * Writes: weir_origins, weir_socks, weir_listeners, weir_counters, weir_flows.
+ * Reads: weir_socks; for accepted sockets weir_pods, weir_targets, weir_origins.
+ * Writes: weir_origins, weir_targets, weir_socks, weir_listeners, weir_counters, weir_flows.
  * Returns: 1; the value means nothing for these events.
  */
 SEC("sockops")
@@ -220,7 +270,7 @@ int weir_sockops(struct bpf_sock_ops *ctx)
 		on_accepted(ctx, sk);
 		break;
 	case BPF_SOCK_OPS_TCP_LISTEN_CB:
-		on_listen(ctx);
+		on_listen(ctx, sk);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
 		on_state(ctx, sk);

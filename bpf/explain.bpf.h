@@ -5,7 +5,7 @@
 
 static __always_inline void explain(struct weir_attempt *asked)
 {
-	struct weir_workload *workload = bpf_map_lookup_elem(&weir_pods, &asked->netns);
+	struct weir_workload *workload = find_pod(asked->netns);
 	struct attempt attempt = {
 		.netns = asked->netns,
 		.source = *(union address *)asked->source,

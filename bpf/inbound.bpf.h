@@ -94,7 +94,7 @@ SEC("sk_lookup")
 int weir_sk_lookup(struct bpf_sk_lookup *ctx)
 {
 	__u64 netns = weir_netns;
-	struct weir_workload *pod = bpf_map_lookup_elem(&weir_pods, &netns);
+	struct weir_workload *pod = find_pod(netns);
 	struct attempt attempt = {};
 
 	if (!pod || ctx->protocol != IPPROTO_TCP)

@@ -7,7 +7,17 @@
 #ifndef WEIR_MAPS_BPF_H
 #define WEIR_MAPS_BPF_H
 
-/* Namespace cookie -> workload.  Written by user; read by every hook first. */
+/* Namespace cookie modulo WEIR_POD_SLOTS -> whether weir_pods may have it.
+ * Written by user before weir_pods; read by every hook first, so that most
+ * bystanders are known by one load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEIR_POD_SLOTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} weir_podslots SEC(".maps");
+
+/* Namespace cookie -> workload.  Written by user. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -91,10 +101,11 @@ struct {
 	__type(value, struct weir_interface);
 } weir_ifaces SEC(".maps");
 
-/* What is known of one socket; dies with it. */
+/* What is known of one socket; dies with it. What is known of a listener, the
+ * sockets accepted from it have, too (BPF_F_CLONE). */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
 	__type(key, int);
 	__type(value, struct weir_socket);
 } weir_socks SEC(".maps");
@@ -117,6 +128,15 @@ struct {
 	__type(value, struct weir_origin);
 } weir_origins SEC(".maps");
 
+/* Ports that weir_origins may have entries for: sockets accepted at others need
+ * not look.  Filled before the SYN leaves, never emptied. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct weir_targets);
+} weir_targets SEC(".maps");
+
 /* (namespace, port) -> the proxy's inbound listeners.  Filled at listen(), or
  * by user for listeners older than the programs; a close removes the entry. */
 struct {
@@ -135,7 +155,7 @@ struct {
 	__type(value, struct weir_counter);
 } weir_counters SEC(".maps");
 
-/* Records of connections that ended.  Read by user; full when nobody reads. */
+/* Records of connections.  Read by user; full when nobody reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, WEIR_FLOW_BYTES);

@@ -23,7 +23,7 @@ static __always_inline bool find_origin(struct bpf_sockopt *ctx, struct bpf_sock
 		return true;
 	}
 	/* netfilter answers for every tracked connection, so a pod's untouched ones have an origin too. */
-	if (sk->state == BPF_TCP_LISTEN || !bpf_map_lookup_elem(&weir_pods, &netns))
+	if (sk->state == BPF_TCP_LISTEN || !find_pod(netns))
 		return false;
 	read_local_address(sk, address);
 	*port = bpf_htons((__u16)sk->src_port);

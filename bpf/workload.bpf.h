@@ -3,6 +3,15 @@
 #ifndef WEIR_WORKLOAD_BPF_H
 #define WEIR_WORKLOAD_BPF_H
 
+/* The workload of a namespace, NULL for most. */
+static __always_inline struct weir_workload *find_pod(__u64 netns)
+{
+	__u32 slot = netns & (WEIR_POD_SLOTS - 1);
+	__u32 *taken = bpf_map_lookup_elem(&weir_podslots, &slot);
+
+	return taken && *taken ? bpf_map_lookup_elem(&weir_pods, &netns) : NULL;
+}
+
 /* The deepest cgroup of the current task that is registered. */
 static __always_inline __u64 nearest_of_current(void)
 {
@@ -17,6 +26,13 @@ static __always_inline __u64 nearest_of_current(void)
 			nearest = id;
 	}
 	return nearest;
+}
+
+static __always_inline struct cgroup *parent_of(struct cgroup *cgroup)
+{
+	if (!bpf_rdonly_cast)
+		return (struct cgroup *)BPF_CORE_READ(cgroup, self.parent);
+	return bpf_rdonly_cast(cgroup->self.parent, bpf_core_type_id_kernel(struct cgroup));
 }
 
 /*
@@ -34,13 +50,13 @@ __attribute__((noinline)) __u64 nearest_cgroup(struct bpf_sock_addr *ctx)
 
 	if (!kernel)
 		return nearest_of_current();
-	cgroup = BPF_CORE_READ(kernel, sk_cgrp_data.cgroup);
+	cgroup = bpf_rdonly_cast ? kernel->sk_cgrp_data.cgroup : BPF_CORE_READ(kernel, sk_cgrp_data.cgroup);
 	for (int level = 0; level < WEIR_CGROUP_DEPTH && cgroup; level++) {
-		__u64 id = BPF_CORE_READ(cgroup, kn, id);
+		__u64 id = bpf_rdonly_cast ? cgroup->kn->id : BPF_CORE_READ(cgroup, kn, id);
 
 		if (bpf_map_lookup_elem(&weir_cgroups, &id))
 			return id;
-		cgroup = (struct cgroup *)BPF_CORE_READ(cgroup, self.parent);
+		cgroup = parent_of(cgroup);
 	}
 	return 0;
 }
@@ -60,11 +76,12 @@ static __always_inline bool has_cgroup_workloads(void)
 	return settings && settings->cgroup_workloads;
 }
 
+
 /* The socket's workload, NULL for everyone else; a process outside the mesh
- * pays for this look-up and nothing more. */
+ * pays for one load and nothing more. */
 static __always_inline struct weir_workload *find_workload(__u64 netns, struct bpf_sock_addr *ctx)
 {
-	struct weir_workload *pod = bpf_map_lookup_elem(&weir_pods, &netns);
+	struct weir_workload *pod = find_pod(netns);
 
 	if (pod)
 		return pod;

@@ -99,7 +99,7 @@ struct AdminServer: Sendable {
         router.get("/healthz") { _, _ in "ok\n" }
         router.get("/readyz") { _, _ in "ok\n" }
         router.get("/metrics") { _, _ in
-            let text = try Metrics.text(await agent.interceptor.maps)
+            let text = try await agent.metrics()
             return Response(
                 status: .ok, headers: [.contentType: Metrics.contentType],
                 body: .init(byteBuffer: ByteBuffer(string: text)))

@@ -22,7 +22,6 @@ public actor Agent {
     private var configurationProblem: String?
     private var seen: FileIdentity?
 
-    /// Installs the programs, or takes over those that are installed.
     /// - Parameter file: path of the configuration, read again on SIGHUP and when it changes.
     public init(file: String?, logger: Logger) throws {
         self.file = file
@@ -31,27 +30,18 @@ public actor Agent {
         let configuration = try file.map(ConfigurationFile.read) ?? Configuration()
         self.configuration = configuration
         pins = PinDirectory(path: "\(configuration.agent.bpffs)/\(configuration.agent.pins)")
-        try Host.require()
+        try Host.requireRoot("intercept traffic")
         try AdminClient(path: configuration.agent.socket).refuseIfAnswered()
-        if try Host.mountBPFFileSystem(at: configuration.agent.bpffs) {
-            logger.notice("mounted the BPF file system", metadata: ["path": "\(configuration.agent.bpffs)"])
-        }
-        node = try Node(try Interceptor.install(pins), logger: logger, accessLog: accessLog)
+        node = Node(pins, logger: logger, accessLog: accessLog)
         let kubernetes = configuration.agent.kubernetes
         pods = kubernetes.enabled ? try PodKeeper(node, kubernetes, pins, logger: logger) : nil
     }
 
     /// Runs until SIGTERM, SIGINT or `POST /v1/stop`. The programs stay: traffic is intercepted as before.
     public func run() async throws {
-        let wasInstalled = try WorkloadTable.read(node.interceptor.maps).isEmpty == false
         if pods != nil { await node.awaitPods() }
-        do {
-            try await node.apply(configuration)
-        } catch {
-            // What this start installed goes again; what an earlier agent left goes on.
-            if !wasInstalled { Interceptor.uninstall(pins) }
-            throw error
-        }
+        // Installs the programs, or takes over those that are installed.
+        try await node.start(configuration)
         let admin = AdminServer(agent: self, hub: hub, pods: pods, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let settings = configuration.agent
@@ -73,8 +63,8 @@ public actor Agent {
         await node.stop()
         await accessLog.close()
         if configuration.agent.unloadOnStop {
-            let count = try Installation.remove(configuration.agent)
-            logger.info("agent stopped; everything is unloaded", metadata: ["programs": "\(count ?? 0)"])
+            let removed = try Installation.remove(configuration.agent)
+            logger.info("agent stopped; everything is unloaded", metadata: ["programs": "\(removed?.programs ?? 0)"])
         } else {
             logger.info("agent stopped; interception goes on in the kernel")
         }
@@ -140,11 +130,15 @@ public actor Agent {
         }
     }
 
-    /// A thread of its own reads the ring: it waits in the kernel, not on the pool.
+    /// Reads the records of connections, once there are programs that write them.
     private nonisolated func readFlows() async throws {
+        for await maps in node.installations { try await readFlows(maps) }
+    }
+
+    /// A thread of its own reads the ring: it waits in the kernel, not on the pool.
+    private nonisolated func readFlows(_ maps: Maps) async throws {
         let (records, sink) = AsyncThrowingStream<[FlowRecord], any Error>.makeStream(
             bufferingPolicy: .bufferingNewest(64))
-        let maps = node.interceptor.maps
         let stopped = Flag()
         Thread.start {
             do {
@@ -166,10 +160,13 @@ public actor Agent {
         await pods?.describe(&workloads)
         return AgentStatus(
             version: WeirVersion.current, pid: getpid(), startedAt: startedAt, configuration: file,
-            configurationProblem: configurationProblem, workloads: workloads, kubernetes: await pods?.status())
+            configurationProblem: configurationProblem, mechanism: await node.choice.mechanism.rawValue,
+            because: await node.choice.because, workloads: workloads, kubernetes: await pods?.status())
     }
 
-    var interceptor: Interceptor { node.interceptor }
+    func metrics() async throws -> String {
+        try Metrics.text(Installed(interceptor: await node.interceptor, namespaces: node.namespaces))
+    }
 
     private static func now() -> Double {
         var time = timespec()

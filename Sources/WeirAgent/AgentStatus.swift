@@ -8,6 +8,10 @@ public struct AgentStatus: Codable, Sendable {
     public var configuration: String?
     /// Why the file on disk is not the configuration in force; nil when it is.
     public var configurationProblem: String?
+    /// "ebpf" or "nftables", for workloads that do not say.
+    public var mechanism: String
+    /// Why that one.
+    public var because: String
     public var workloads: [WorkloadStatus]
     /// Nil when the configuration takes no pods.
     public var kubernetes: KubernetesStatus?
@@ -19,6 +23,8 @@ public struct AgentStatus: Codable, Sendable {
         public var mesh: String
         /// "ebpf" or "nftables".
         public var mechanism: String
+        /// Why that one: the configuration, or what the kernel allows.
+        public var because: String
         /// Why it is not intercepted now; nil when it is.
         public var problem: String?
         /// Connections that Weir's own proxy took while the workload's did not listen.

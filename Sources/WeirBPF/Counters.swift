@@ -17,6 +17,21 @@ public struct CounterRow: Sendable, Codable, Hashable {
     /// Payload of closed connections, in bytes.
     public var sentBytes: UInt64
     public var receivedBytes: UInt64
+
+    public init(
+        workload: UInt32, direction: Direction, verdict: Verdict, reason: Reason, transport: String,
+        connections: UInt64, failed: UInt64, sentBytes: UInt64, receivedBytes: UInt64
+    ) {
+        self.workload = workload
+        self.direction = direction
+        self.verdict = verdict
+        self.reason = reason
+        self.transport = transport
+        self.connections = connections
+        self.failed = failed
+        self.sentBytes = sentBytes
+        self.receivedBytes = receivedBytes
+    }
 }
 
 extension Maps {

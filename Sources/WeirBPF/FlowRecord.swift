@@ -2,44 +2,65 @@ public import CWeirABI
 import Glibc
 public import WeirCore
 
-/// One connection that ended: `struct weir_flow`, for people and machines.
+/// How a record came to be: `enum weir_flow_end`.
+public enum FlowEnd: String, Sendable, Codable {
+    /// It was established, and is closed.
+    case closed
+    /// Never established: refused, timed out or given up.
+    case failed
+    /// Left alone, and not looked at again.
+    case passed
+
+    init?(_ value: UInt8) {
+        switch UInt32(value) {
+        case WEIR_FLOW_CLOSED.rawValue: self = .closed
+        case WEIR_FLOW_FAILED.rawValue: self = .failed
+        case WEIR_FLOW_PASSED.rawValue: self = .passed
+        default: return nil
+        }
+    }
+}
+
+/// One connection that ended, or that was let pass: `struct weir_flow`, for people and machines.
 public struct FlowRecord: Sendable, Codable, Hashable {
     public var schema = "weir.flow/v1"
     public var workload: UInt32
     public var direction: Direction
     public var verdict: Verdict
     public var reason: Reason
-    /// Whether it was ever established; else it was refused, timed out or given up.
-    public var established: Bool
+    public var end: FlowEnd
+    /// Of a connection that was let pass, port 0: the kernel had not chosen one.
     public var source: String
     /// What the client asked for.
     public var destination: String
     /// Where it went: the proxy, or the destination itself.
     public var target: String
-    /// Payload in bytes, seen from the workload's socket (outbound) or the proxy's (inbound).
-    public var sentBytes: UInt64
-    public var receivedBytes: UInt64
+    /// Payload in bytes, seen from the workload's socket (outbound) or the proxy's (inbound). Nil: let pass.
+    public var sentBytes: UInt64?
+    public var receivedBytes: UInt64?
     /// Seconds since 1970.
     public var startedAt: Double
-    /// Seconds.
-    public var duration: Double
+    /// Seconds. Nil: let pass.
+    public var duration: Double?
 
     /// - Returns: nil for a record of another version.
     public init?(_ flow: weir_flow) {
-        guard let direction = Direction(rawValue: flow.direction), let verdict = Verdict(rawValue: flow.verdict) else {
-            return nil
-        }
+        guard let direction = Direction(rawValue: flow.direction), let verdict = Verdict(rawValue: flow.verdict),
+            let end = FlowEnd(flow.end)
+        else { return nil }
         workload = flow.workload
         self.direction = direction
         self.verdict = verdict
         reason = Reason(rawValue: flow.reason)
-        established = UInt32(flow.end) == WEIR_FLOW_CLOSED.rawValue
+        self.end = end
         source = Self.endpoint(flow.source, flow.source_port)
         destination = Self.endpoint(flow.destination, flow.destination_port)
         target = Self.endpoint(flow.target, flow.target_port)
-        sentBytes = flow.sent_bytes
-        receivedBytes = flow.received_bytes
-        duration = Double(flow.ended_ns &- flow.started_ns) / 1e9
+        if end != .passed {
+            sentBytes = flow.sent_bytes
+            receivedBytes = flow.received_bytes
+            duration = Double(flow.ended_ns &- flow.started_ns) / 1e9
+        }
         startedAt = Self.bootTime + Double(flow.started_ns) / 1e9
     }
 

@@ -2,7 +2,7 @@ public import CWeirABI
 import CWeirBPF
 import Glibc
 
-/// The programs in the kernel: loaded, attached to the cgroup root, and either pinned (they outlive this process) or
+/// The programs in the kernel: loaded, attached to a cgroup, usually the root, and either pinned (they outlive this process) or
 /// private (they end with it).
 public final class Interceptor: Sendable {
     public let maps: Maps
@@ -20,8 +20,9 @@ public final class Interceptor: Sendable {
         for link in links { close(link) }
     }
 
-    /// Each attached program with its hook.
-    static let hooks: [(program: String, type: bpf_attach_type, since: String)] = [
+    /// An attached program, its hook, and the first Linux that has it.
+    typealias Hook = (program: String, type: bpf_attach_type, since: String)
+    static let hooks: [Hook] = [
         ("weir_connect4", BPF_CGROUP_INET4_CONNECT, "4.17"),
         ("weir_connect6", BPF_CGROUP_INET6_CONNECT, "4.17"),
         ("weir_sockops", BPF_CGROUP_SOCK_OPS, "4.13"),
@@ -36,7 +37,7 @@ public final class Interceptor: Sendable {
         ("weir_recvmsg6", BPF_CGROUP_UDP6_RECVMSG, "5.2"),
     ]
 
-    /// The programs that are attached to the cgroup root.
+    /// The programs that are attached to the cgroup.
     public static var programNames: [String] { hooks.map(\.program) }
 
     /// Has the kernel verify every program, and attaches none.
@@ -66,7 +67,7 @@ public final class Interceptor: Sendable {
     public static func loadPrivately() throws(BPFError) -> Interceptor {
         try Host.require()
         let object = try loadMain(reusing: nil)
-        let links = try attach(object)
+        let links = try attach(object, to: try Host.cgroupRoot())
         do {
             let interceptor = Interceptor(
                 maps: try Maps { name throws(BPFError) in try object.map(name) }, pins: nil, links: links.map(\.link))
@@ -79,10 +80,14 @@ public final class Interceptor: Sendable {
     }
 
     /// Installs the programs, or puts this version's programs into the links of those that are installed.
-    public static func install(_ pins: PinDirectory = PinDirectory()) throws(BPFError) -> Interceptor {
+    /// - Parameter cgroup: what a new installation is attached to; nil for the root.
+    public static func install(
+        _ pins: PinDirectory = PinDirectory(), cgroup: String? = nil
+    ) throws(BPFError) -> Interceptor {
         try Host.require()
+        let root = try attachment(cgroup)
         for leftover in pins.leftovers() { leftover.removeAll() }
-        if pins.exists { return try upgrade(pins) }
+        if pins.exists { return try upgrade(pins, root) }
         if access(pins.path, F_OK) == 0 { pins.removeAll() }
         let object = try loadMain(reusing: nil)
         let staging = pins.staging
@@ -95,7 +100,9 @@ public final class Interceptor: Sendable {
             if let explain = object.program("weir_explain") { try staging.pin(explain, "programs/weir_explain") }
             let interceptor = Interceptor(maps: try Maps { name throws(BPFError) in try staging.map(name) }, pins: pins)
             try interceptor.initialize()
-            let links = try attach(object)
+            // Each namespace loads its own later; a kernel that does not take it is to be found out now.
+            _ = try Steering.load(cookie: 0, interceptor.maps)
+            let links = try attach(object, to: root)
             defer { for link in links { close(link.link) } }
             for link in links { try staging.pin(link.link, "links/\(link.program)") }
             // From here the installation has its name; before, a failure removes all of it.
@@ -107,15 +114,27 @@ public final class Interceptor: Sendable {
         }
     }
 
+    private static func attachment(_ cgroup: String?) throws(BPFError) -> String {
+        guard let cgroup else { return try Host.cgroupRoot() }
+        _ = try Host.cgroupID(of: cgroup)
+        return cgroup
+    }
+
     /// Replaces the programs in their links one by one; connections keep being decided all the while.
-    private static func upgrade(_ pins: PinDirectory) throws(BPFError) -> Interceptor {
+    private static func upgrade(_ pins: PinDirectory, _ root: String) throws(BPFError) -> Interceptor {
         let interceptor = try open(pins)
         let object = try loadMain(reusing: interceptor.maps)
         for hook in hooks {
             guard let program = object.program(hook.program) else { continue }
-            let link = try pins.open("links/\(hook.program)")
-            defer { close(link) }
-            try check(weir_link_update(link, program), "replace the program in", "links/\(hook.program)")
+            if let link = try? pins.open("links/\(hook.program)") {
+                defer { close(link) }
+                try check(weir_link_update(link, program), "replace the program in", "links/\(hook.program)")
+            } else {
+                // Somebody removed the pin, and with it the attachment.
+                let link = try attach(program, hook, to: root)
+                defer { close(link) }
+                try pins.pin(link, "links/\(hook.program)")
+            }
         }
         if let explain = object.program("weir_explain") {
             pins.remove("programs/weir_explain")
@@ -151,21 +170,31 @@ public final class Interceptor: Sendable {
         return object
     }
 
-    private static func attach(_ object: borrowing Object) throws(BPFError) -> [(program: String, link: Int32)] {
-        let root = try Descriptor(path: try Host.cgroupRoot())
+    private static func attach(
+        _ object: borrowing Object, to root: String
+    ) throws(BPFError) -> [(program: String, link: Int32)] {
         var links: [(program: String, link: Int32)] = []
         for hook in hooks {
             guard let program = object.program(hook.program) else { continue }
-            let link = weir_link_create(program, root.raw, hook.type)
-            guard link >= 0 else {
+            do {
+                links.append((hook.program, try attach(program, hook, to: root)))
+            } catch {
                 for made in links { close(made.link) }
-                throw BPFError(
-                    code: -link, operation: "attach", subject: "\(hook.program) to the cgroup root",
-                    advice: advice(attaching: hook.since, error: -link))
+                throw error
             }
-            links.append((hook.program, link))
         }
         return links
+    }
+
+    private static func attach(_ program: Int32, _ hook: Hook, to root: String) throws(BPFError) -> Int32 {
+        let cgroup = try Descriptor(path: root)
+        let link = weir_link_create(program, cgroup.raw, hook.type)
+        guard link >= 0 else {
+            throw BPFError(
+                code: -link, operation: "attach", subject: "\(hook.program) to the cgroup \(root)",
+                advice: advice(attaching: hook.since, error: -link))
+        }
+        return link
     }
 
     private static func advice(attaching since: String, error: Int32) -> String? {

@@ -17,6 +17,7 @@ public enum ListenerAdoption {
                 if copy < 0 { continue }
                 let listener = Descriptor(owning: copy)
                 guard let family = listening(listener.raw, port: port) else { continue }
+                try mark(listener.raw, maps)
                 if try store(listener.raw, port: port, family: family, cookie: namespace.cookie, maps) { found += 1 }
             }
         }
@@ -74,6 +75,16 @@ public enum ListenerAdoption {
             let isLoopback = bytes[8..<23].allSatisfy { $0 == 0 } && bytes[23] == 1
             return isLoopback ? nil : UInt16(AF_INET6)
         }
+    }
+
+    /// Lets the sockets that the listener accepts know what it is, as `mark_taker()` does for newer ones.
+    private static func mark(_ descriptor: Int32, _ maps: Maps) throws(BPFError) {
+        var socket = weir_socket()
+        socket.flags = UInt16(WEIR_SOCKET_TAKER.rawValue)
+        socket.verdict = UInt8(WEIR_VERDICT_DIRECT.rawValue)
+        socket.reason = UInt8(WEIR_REASON_INBOUND.rawValue)
+        socket.direction = UInt8(WEIR_INBOUND.rawValue)
+        try maps.socks.set(descriptor, to: socket)
     }
 
     private static func store(

@@ -3,6 +3,7 @@ import Glibc
 
 /// The maps of one installation. What each is for: `bpf/maps.bpf.h`.
 public final class Maps: Sendable {
+    public let podSlots: Map
     public let pods: Map
     public let cgroups: Map
     public let policies: Map
@@ -14,19 +15,23 @@ public final class Maps: Sendable {
     public let socks: Map
     public let datagrams: Map
     public let origins: Map
+    public let targets: Map
     public let listeners: Map
     public let counters: Map
     public let flows: Map
     public let settings: Map
 
     static let names = [
-        "weir_pods", "weir_cgroups", "weir_policies", "weir_owners", "weir_prefixes", "weir_routes", "weir_uports",
+        "weir_podslots", "weir_pods", "weir_cgroups", "weir_policies", "weir_owners", "weir_prefixes", "weir_routes",
+        "weir_uports",
         "weir_ifaces", "weir_socks",
-        "weir_datagrams", "weir_origins", "weir_listeners", "weir_counters", "weir_flows", "weir_settings",
+        "weir_datagrams", "weir_origins", "weir_targets", "weir_listeners", "weir_counters", "weir_flows",
+        "weir_settings",
     ]
 
     /// - Parameter open: how one map is had by its name.
     init(_ open: (String) throws(BPFError) -> Map) throws(BPFError) {
+        podSlots = try open("weir_podslots")
         pods = try open("weir_pods")
         cgroups = try open("weir_cgroups")
         policies = try open("weir_policies")
@@ -38,6 +43,7 @@ public final class Maps: Sendable {
         socks = try open("weir_socks")
         datagrams = try open("weir_datagrams")
         origins = try open("weir_origins")
+        targets = try open("weir_targets")
         listeners = try open("weir_listeners")
         counters = try open("weir_counters")
         flows = try open("weir_flows")
@@ -46,6 +52,7 @@ public final class Maps: Sendable {
 
     /// Visits every map.
     public func forEach(_ body: (borrowing Map) throws(BPFError) -> Void) throws(BPFError) {
+        try body(podSlots)
         try body(pods)
         try body(cgroups)
         try body(policies)
@@ -57,6 +64,7 @@ public final class Maps: Sendable {
         try body(socks)
         try body(datagrams)
         try body(origins)
+        try body(targets)
         try body(listeners)
         try body(counters)
         try body(flows)

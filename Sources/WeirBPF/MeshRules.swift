@@ -38,7 +38,8 @@ public enum MeshRules {
     private static func legacyChains() -> [String] {
         ["", "6"].flatMap { family in
             let tables = lines("/proc/thread-self/net/ip\(family)_tables_names")
-            return tables.contains("nat") || tables.contains("mangle") ? savedChains("ip\(family)tables-legacy-save") : []
+            return tables.contains("nat") || tables.contains("mangle")
+                ? savedChains("ip\(family)tables-legacy-save") : []
         }
     }
 

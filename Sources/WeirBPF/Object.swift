@@ -7,7 +7,7 @@ struct Object: ~Copyable {
 
     /// Opens the embedded object.
     init() throws(BPFError) {
-        guard let bytes = Base64.decode(EmbeddedObject.base64) else {
+        guard let bytes = Self.bytes else {
             throw BPFError(
                 code: EINVAL, operation: "decode", subject: "the embedded BPF object", advice: "rebuild weir")
         }
@@ -19,6 +19,9 @@ struct Object: ~Copyable {
         }
         pointer = opened
     }
+
+    /// Decoded once: every namespace loads an instance.
+    private static let bytes = Base64.decode(EmbeddedObject.base64)
 
     deinit { bpf_object__close(pointer) }
 

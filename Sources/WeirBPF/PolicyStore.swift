@@ -19,27 +19,54 @@ public final class PolicyStore {
 
     /// The slot that holds this policy, filled before the call returns.
     public func place(_ policy: CompiledPolicy) throws(BPFError) -> UInt32 {
-        let memory = UnsafeMutablePointer<weir_policy>.allocate(capacity: 1)
-        defer { memory.deallocate() }
+        try place([policy])[0]
+    }
+
+    /// The same for many: each change of `weir_policies` alone would wait for all programs that run
+    /// (maybe_wait_bpf_programs), a batch of them waits once.
+    public func place(_ policies: [CompiledPolicy]) throws(BPFError) -> [UInt32] {
+        var result: [UInt32] = []
+        var filled: [(slot: UInt32, inner: Int32)] = []
+        defer { for one in filled { close(one.inner) } }
+        var added: [Digest] = []
+        do {
+            for policy in policies {
+                let memory = Boxed<weir_policy>()
+                let digest = Self.write(policy, into: memory.memory)
+                if let slot = slots[digest] {
+                    result.append(slot)
+                    continue
+                }
+                let slot = try freeSlot()
+                slots[digest] = slot
+                added.append(digest)
+                try writeTables(policy, slot)
+                filled.append((slot, try Self.inner(memory.memory)))
+                result.append(slot)
+                if filled.count == Self.batch { try publish(&filled) }
+            }
+            try publish(&filled)
+        } catch {
+            try? remove(Set(added.compactMap { slots.removeValue(forKey: $0) }))
+            throw error
+        }
+        return result
+    }
+
+    private static func write(_ policy: CompiledPolicy, into memory: UnsafeMutablePointer<weir_policy>) -> Digest {
         policy.write(into: memory)
-        Self.store(policy.sources, in: memory)
+        store(policy.sources, in: memory)
         let digest = Digest(policy, memory)
-        if let slot = slots[digest] { return slot }
-        let slot = try freeSlot()
         withUnsafeBytes(of: digest.value.bigEndian) { source in
             withUnsafeMutableBytes(of: &memory.pointee.digest) { $0.copyMemory(from: source) }
         }
-        do {
-            for prefix in policy.prefixes { try maps.prefixes.set(prefix.key(policy: slot), to: prefix.facts.rawValue) }
-            for owner in policy.owners { try maps.owners.set(owner.key(policy: slot), to: owner.facts.rawValue) }
-            for key in try UserPortPrefixes.keys(of: policy, slot) { try maps.userPorts.set(key, to: UInt32(1)) }
-            try fill(slot, memory)
-        } catch {
-            try? remove([slot])
-            throw error
-        }
-        slots[digest] = slot
-        return slot
+        return digest
+    }
+
+    private func writeTables(_ policy: CompiledPolicy, _ slot: UInt32) throws(BPFError) {
+        for prefix in policy.prefixes { try maps.prefixes.set(prefix.key(policy: slot), to: prefix.facts.rawValue) }
+        for owner in policy.owners { try maps.owners.set(owner.key(policy: slot), to: owner.facts.rawValue) }
+        for key in try UserPortPrefixes.keys(of: policy, slot) { try maps.userPorts.set(key, to: UInt32(1)) }
     }
 
     /// Removes every policy that no workload points to. Programs that still read one are waited for.
@@ -74,15 +101,36 @@ public final class PolicyStore {
         return slot
     }
 
-    /// Makes the inner map of a slot and puts it in place.
-    private func fill(_ slot: UInt32, _ policy: UnsafeMutablePointer<weir_policy>) throws(BPFError) {
-        let raw = bpf_map_create(
-            BPF_MAP_TYPE_ARRAY, "weir_policy", UInt32(MemoryLayout<UInt32>.size),
-            UInt32(MemoryLayout<weir_policy>.size), 1, nil)
-        let inner = Descriptor(owning: try check(raw, "make", "the map of a policy"))
+    /// Makes the inner map of a slot.
+    /// - Returns: its descriptor, the caller's to close.
+    private static func inner(_ policy: UnsafeMutablePointer<weir_policy>) throws(BPFError) -> Int32 {
+        let raw = try check(
+            bpf_map_create(
+                BPF_MAP_TYPE_ARRAY, "weir_policy", UInt32(MemoryLayout<UInt32>.size),
+                UInt32(MemoryLayout<weir_policy>.size), 1, nil), "make", "the map of a policy")
         var zero: UInt32 = 0
-        try check(bpf_map_update_elem(inner.raw, &zero, policy, 0), "write", "a policy")
-        try maps.policies.set(slot, to: inner.raw)
+        let error = bpf_map_update_elem(raw, &zero, policy, 0)
+        if error < 0 {
+            close(raw)
+            throw BPFError(code: -error, operation: "write", subject: "a policy")
+        }
+        return raw
+    }
+
+    /// How many policies are put into their slots at once; each holds a descriptor until then.
+    private static let batch = 64
+
+    /// Puts inner maps into their slots, which hold them from then on.
+    private func publish(_ filled: inout [(slot: UInt32, inner: Int32)]) throws(BPFError) {
+        var keys = filled.map(\.slot)
+        var values = filled.map(\.inner)
+        var count = UInt32(filled.count)
+        if count < 2 || bpf_map_update_batch(maps.policies.raw, &keys, &values, &count, nil) < 0 {
+            // One alone, or a kernel without batches for maps of maps.
+            for one in filled { try maps.policies.set(one.slot, to: one.inner) }
+        }
+        for one in filled { close(one.inner) }
+        filled = []
     }
 
     /// The names that rules cite, in fields of fixed size; a longer one is cut.

@@ -107,7 +107,7 @@ struct RouteReader: ~Copyable {
     }
 
     /// Asks for the route to one address, as connect() would.
-    private func ask(_ destination: Address, _ route: inout Route) throws(BPFError) {
+    func ask(_ destination: Address, _ route: inout Route) throws(BPFError) {
         var request = rtmsg()
         request.rtm_family = UInt8(destination.isIPv4 ? AF_INET : AF_INET6)
         request.rtm_dst_len = destination.isIPv4 ? 32 : 128

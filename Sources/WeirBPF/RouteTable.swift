@@ -9,15 +9,25 @@ public final class RouteTable {
     private let map: Maps
     private var written: [CIDR: Route] = [:]
 
-    /// What an earlier process wrote for this namespace is taken over and corrected by the first `synchronize`.
-    public init(_ namespace: borrowing NetworkNamespace, _ maps: Maps) throws(BPFError) {
+    /// - Parameter written: what an earlier process wrote for this namespace, which the first `synchronize` corrects.
+    public init(_ namespace: borrowing NetworkNamespace, _ maps: Maps, written: [CIDR] = []) {
         cookie = namespace.cookie
         map = maps
-        for key in try maps.routes.walk(weir_destination.self) where key.cookie == cookie {
-            let unknown = Route(isLocal: false, interface: .max, source: nil)
+        let unknown = Route(isLocal: false, interface: .max, source: nil)
+        for prefix in written { self.written[prefix] = unknown }
+    }
+
+    /// What it has written.
+    public var prefixes: [CIDR] { Array(written.keys) }
+
+    /// What stands in the kernel, by namespace.
+    public static func written(_ maps: Maps) throws(BPFError) -> [UInt64: [CIDR]] {
+        var found: [UInt64: [CIDR]] = [:]
+        for key in try maps.routes.walk(weir_destination.self) {
             let length = Int(key.length) - Int(WEIR_DESTINATION_BASE)
-            written[CIDR(containing: Address(abi: key.address), length: length)] = unknown
+            found[key.cookie, default: []].append(CIDR(containing: Address(abi: key.address), length: length))
         }
+        return found
     }
 
     /// Reads the namespace's routes and writes what has changed; new entries first, so that none is missing meanwhile.

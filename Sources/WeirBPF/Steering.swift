@@ -14,11 +14,7 @@ public struct Steering: ~Copyable {
     private static func attach(
         _ namespace: borrowing NetworkNamespace, _ interceptor: Interceptor
     ) throws(BPFError) -> Int32 {
-        let object = try Object()
-        object.select { $0 == "weir_sk_lookup" }
-        try object.setConstant(namespace.cookie)
-        try interceptor.maps.forEach { map throws(BPFError) in try object.reuse(map) }
-        try object.load()
+        let object = try load(cookie: namespace.cookie, interceptor.maps)
         guard let program = object.program("weir_sk_lookup") else {
             throw BPFError(code: ENOENT, operation: "find", subject: "weir_sk_lookup in the BPF object")
         }
@@ -38,6 +34,16 @@ public struct Steering: ~Copyable {
             throw error
         }
         return made
+    }
+
+    /// Loads the program, which needs a kernel of Linux 5.9, and attaches it nowhere.
+    static func load(cookie: UInt64, _ maps: Maps) throws(BPFError) -> Object {
+        let object = try Object()
+        object.select { $0 == "weir_sk_lookup" }
+        try object.setConstant(cookie)
+        try maps.forEach { map throws(BPFError) in try object.reuse(map) }
+        try object.load()
+        return object
     }
 
     deinit { close(link) }

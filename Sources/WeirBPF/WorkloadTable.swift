@@ -58,9 +58,19 @@ public final class WorkloadTable {
     @discardableResult
     public func register(
         _ key: WorkloadKey, name: String, policy: CompiledPolicy, whenProxyDown: weir_when_proxy_down,
-        fallbackPort: UInt16 = 0
+        fallbackPort: UInt16 = 0, followPassed: Bool = false
     ) throws(BPFError) -> UInt32 {
-        let slot = try policies.place(policy)
+        try register(
+            key, name: name, slot: try policies.place(policy), whenProxyDown: whenProxyDown,
+            fallbackPort: fallbackPort, followPassed: followPassed)
+    }
+
+    /// The same with a policy that has a slot already.
+    @discardableResult
+    public func register(
+        _ key: WorkloadKey, name: String, slot: UInt32, whenProxyDown: weir_when_proxy_down,
+        fallbackPort: UInt16 = 0, followPassed: Bool = false
+    ) throws(BPFError) -> UInt32 {
         var value = weir_workload()
         let earlier = try self.value(of: key)
         if let earlier, RegisteredWorkload(key: key, value: earlier).name == name {
@@ -74,6 +84,7 @@ public final class WorkloadTable {
         value.role = UInt8(WEIR_ROLE_WORKLOAD.rawValue)
         value.when_proxy_down = UInt8(whenProxyDown.rawValue)
         value.fallback_port = fallbackPort.bigEndian
+        value.flags = followPassed ? WEIR_WORKLOAD_FOLLOW_PASSED.rawValue : 0
         try set(key, value)
         return value.id
     }
@@ -93,6 +104,7 @@ public final class WorkloadTable {
         switch key {
         case .netns(let cookie):
             try maps.pods.remove(cookie)
+            try freeSlot(of: cookie)
             Steering.remove(cookie: cookie, interceptor)
         case .cgroup(let id):
             try maps.cgroups.remove(id)
@@ -114,11 +126,25 @@ public final class WorkloadTable {
 
     private func set(_ key: WorkloadKey, _ value: weir_workload) throws(BPFError) {
         switch key {
-        case .netns(let cookie): try maps.pods.set(cookie, to: value)
+        case .netns(let cookie):
+            // Before the entry, which nobody looks for while its slot is not taken.
+            try maps.podSlots.set(Self.slot(of: cookie), to: UInt32(1))
+            try maps.pods.set(cookie, to: value)
         case .cgroup(let id):
             try maps.cgroups.set(id, to: value)
             try countCgroups()
         }
+    }
+
+    private static func slot(of cookie: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: cookie) % UInt32(WEIR_POD_SLOTS)
+    }
+
+    /// After the entry has gone; the slot may be another pod's, too.
+    private func freeSlot(of cookie: UInt64) throws(BPFError) {
+        let slot = Self.slot(of: cookie)
+        guard try maps.pods.walk(UInt64.self).allSatisfy({ Self.slot(of: $0) != slot }) else { return }
+        try maps.podSlots.set(slot, to: UInt32(0))
     }
 
     /// Tells the programs whether walking up from a socket's cgroup can find anything.

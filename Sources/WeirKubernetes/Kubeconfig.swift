@@ -29,7 +29,11 @@ public struct Kubeconfig: Decodable {
         init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: Key.self)
             name = try container.decode(String.self, forKey: Key(stringValue: "name"))
-            value = try container.decode(Value.self, forKey: Key(stringValue: Value.self == Context.self ? "context" : Value.self == Cluster.self ? "cluster" : "user"))
+            value = try container.decode(
+                Value.self,
+                forKey: Key(
+                    stringValue: Value.self == Context.self
+                        ? "context" : Value.self == Cluster.self ? "cluster" : "user"))
         }
     }
 
@@ -78,14 +82,16 @@ public struct Kubeconfig: Decodable {
 
     private func access(_ path: String) throws(InvalidValue) -> ClusterAccess {
         guard let current = currentContext, let context = contexts?.first(where: { $0.name == current })?.value else {
-            throw InvalidValue("\(path) has no context named by current-context; choose one: kubectl config use-context")
+            throw InvalidValue(
+                "\(path) has no context named by current-context; choose one: kubectl config use-context")
         }
         guard let cluster = clusters?.first(where: { $0.name == context.cluster })?.value else {
             throw InvalidValue("\(path) has no cluster \"\(context.cluster)\", which its current context names")
         }
         if cluster.insecureSkipTLSVerify == true {
             throw InvalidValue(
-                "\(path) says insecure-skip-tls-verify, and Weir always verifies; give the cluster a certificate-authority")
+                "\(path) says insecure-skip-tls-verify, and Weir always verifies; give the cluster a certificate-authority"
+            )
         }
         let user = users?.first { $0.name == context.user }?.value
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent()

@@ -44,6 +44,11 @@ public struct NFT: Sendable {
         }
     }
 
+    /// Whether there is such a table.
+    public func exists(table: String = "weir") throws(NFTError) -> Bool {
+        try Tool.run([nft, "list", "chains", "inet"], input: "").output.contains("table inet \(table) {")
+    }
+
     /// - Throws: a sentence, also when there is no such table.
     public func counters(table: String = "weir") throws -> NFTCounters {
         try NFTCounters(json: try run(["-j", "list", "counters", "table", "inet", table], "", "read the counters"))

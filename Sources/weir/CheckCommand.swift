@@ -23,7 +23,9 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         try reportingNow(read.global) {
-            let check = NodeCheck(wanted, pins: try read.node.pins(), client: try read.node.client())
+            let configuration = try read.node.configuration()
+            let check = NodeCheck(
+                wanted, configuration, pins: configuration.agent.pinDirectory, client: configuration.agent.client)
             print(read.output == .json ? try JSONText.render(check) : check.text)
             if !check.success { throw ExitCode(1) }
         }

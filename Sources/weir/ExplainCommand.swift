@@ -5,7 +5,8 @@ import WeirCore
 
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "explain", abstract: "The kernel's decision about a connection that nobody makes, and its reason.")
+        commandName: "explain", abstract: "The decision about a connection that nobody makes, and its reason.",
+        discussion: "The kernel itself is asked; with nftables the policy that its rules were written from.")
 
     enum Side: String, ExpressibleByArgument, CaseIterable {
         case app, proxy, outside
@@ -35,7 +36,7 @@ struct ExplainCommand: ParsableCommand {
             question.gid = gid
             question.isUDP = udp
             question.source = source.flatMap { Address($0) }
-            let answer = try Explanation.ask(question, try read.interceptor())
+            let answer = try Explanation.ask(question, try read.installed())
             print(read.output == .json ? try JSONText.render(answer) : answer.text)
         }
     }

@@ -8,9 +8,9 @@ import WeirCore
 struct FlowsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "flows",
-        abstract: "Records of connections that ended: the agent's last thousand, or as they come.")
+        abstract: "Records of connections that ended or were let pass: the agent's last thousand, or as they come.")
 
-    @Flag(name: .shortAndLong, help: "Go on as connections end.") var follow = false
+    @Flag(name: .shortAndLong, help: "Go on as connections come and end.") var follow = false
     @OptionGroup var read: ReadOptions
 
     func run() throws {
@@ -32,7 +32,10 @@ struct FlowsCommand: ParsableCommand {
     }
 
     private func workloadNames() throws -> [UInt32: String] {
-        let workloads = try WorkloadTable.read(try read.interceptor().maps)
+        guard let interceptor = try read.installed().interceptor else {
+            throw InvalidValue("nftables keeps no records of connections; weir stats has its counters")
+        }
+        let workloads = try WorkloadTable.read(interceptor.maps)
         return Dictionary(workloads.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -46,10 +49,15 @@ struct FlowsCommand: ParsableCommand {
         print(
             time, "workload=\(names[flow.workload] ?? "\(flow.workload)")", "src.addr=\(flow.source)",
             "dst.addr=\(flow.destination)", "target.addr=\(flow.target)", "direction=\(flow.direction.word)",
-            "verdict=\(flow.verdict.word)", "reason=\(flow.reason.word)", "bytes_sent=\(flow.sentBytes)",
-            "bytes_recv=\(flow.receivedBytes)", "duration=\(Int(flow.duration * 1000))ms",
-            flow.established ? "end=closed" : "end=failed")
+            "verdict=\(flow.verdict.word)", "reason=\(flow.reason.word)", "bytes_sent=\(known(flow.sentBytes))",
+            "bytes_recv=\(known(flow.receivedBytes))",
+            "duration=\(known(flow.duration.map { Int($0 * 1000) }, "ms"))", "end=\(flow.end.rawValue)")
     }
+}
+
+/// A value, or - for one that nobody measured.
+private func known(_ value: (some CustomStringConvertible)?, _ unit: String = "") -> String {
+    value.map { "\($0)\(unit)" } ?? "-"
 }
 
 /// No agent answers, and the command needs one.

@@ -18,26 +18,20 @@ struct LoadCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting(options) {
             let configuration = try node.configuration()
-            try Host.require()
+            try Host.requireRoot("intercept traffic")
             if let one = configuration.workloads.first(where: { $0.whenProxyDown == .fallback }) {
                 throw InvalidValue(
                     "workload \(one.name): whenProxyDown: fallback needs a process; "
                         + "start weir agent instead of weir load")
             }
-            if try Host.mountBPFFileSystem(at: configuration.agent.bpffs) {
-                print("mounted the BPF file system at \(configuration.agent.bpffs)")
-            }
-            try node.client().refuseIfAnswered()
-            let pins = try node.pins()
-            let wasInstalled = pins.exists
-            let interceptor = try Interceptor.install(pins)
-            do {
-                let logger = Logger(label: "weir", factory: { _ in SwiftLogNoOpLogHandler() })
-                try await Node(interceptor, logger: logger).apply(configuration, watching: false)
-            } catch {
-                if !wasInstalled { Interceptor.uninstall(pins) }
-                throw error
-            }
+            try configuration.agent.client.refuseIfAnswered()
+            let bpffs = configuration.agent.bpffs
+            let wasMounted = Host.isBPFFileSystem(bpffs)
+            let logger = Logger(label: "weir", factory: { _ in SwiftLogNoOpLogHandler() })
+            let loading = Node(configuration.agent.pinDirectory, logger: logger)
+            try await loading.start(configuration, watching: false)
+            if !wasMounted && Host.isBPFFileSystem(bpffs) { print("mounted the BPF file system at \(bpffs)") }
+            if let why = await loading.whyNoPrograms { print("nftables is used: \(why)") }
             print("loaded; \(configuration.workloads.count) workloads are intercepted (weir status shows them)")
         }
     }
@@ -55,7 +49,8 @@ struct UnloadCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting(options) {
             try Host.requireRoot("unload")
-            let client = try node.client()
+            let settings = try node.configuration().agent
+            let client = settings.client
             if let agent = client.status() {
                 _ = client.request("POST", "/v1/stop") { _ in }
                 for _ in 0..<150 where client.isAnswered { try await Task.sleep(for: .milliseconds(100)) }
@@ -64,8 +59,8 @@ struct UnloadCommand: AsyncParsableCommand {
                 }
                 print("stopped the agent (pid \(agent.pid))")
             }
-            let count = try Installation.remove(try node.configuration().agent)
-            print(count.map { "unloaded: \($0) programs detached" } ?? "nothing was loaded")
+            let removed = try Installation.remove(settings)
+            print(removed.map { "unloaded: \($0)" } ?? "nothing was loaded")
         }
     }
 }

@@ -16,12 +16,14 @@ struct NodeOptions: ParsableArguments {
         return try ConfigurationFile.read(ConfigurationFile.standard)
     }
 
-    func pins() throws -> PinDirectory {
-        let agent = try configuration().agent
-        return PinDirectory(path: "\(agent.bpffs)/\(agent.pins)")
-    }
+    func pins() throws -> PinDirectory { try configuration().agent.pinDirectory }
 
-    func client() throws -> AdminClient { AdminClient(path: try configuration().agent.socket) }
+    func client() throws -> AdminClient { try configuration().agent.client }
+}
+
+extension Configuration.Agent {
+    var pinDirectory: PinDirectory { PinDirectory(path: "\(bpffs)/\(pins)") }
+    var client: AdminClient { AdminClient(path: socket) }
 }
 
 /// Options of commands that read.
@@ -31,9 +33,12 @@ struct ReadOptions: ParsableArguments {
     @OptionGroup var node: NodeOptions
     @OptionGroup var global: GlobalOptions
 
-    /// Opens what is installed, with the sentence a reader without root needs.
-    func interceptor() throws -> Interceptor {
+    /// Opens what is installed, with the sentences that a reader without root and one without Weir need.
+    func installed() throws -> Installed {
         try Host.requireRoot("read Weir's maps")
-        return try Interceptor.open(try node.pins())
+        let pins = try node.pins()
+        let installed = try Installed(pins)
+        if !installed.isAnything { _ = try Interceptor.open(pins) }
+        return installed
     }
 }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Glibc
 import WeirAgent
-import WeirBPF
 
 struct StatsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,12 +12,12 @@ struct StatsCommand: ParsableCommand {
 
     func run() throws {
         try reportingNow(read.global) {
-            let maps = try read.interceptor().maps
-            guard watch else { return print(try render(try StatsReport.read(maps, workload))) }
-            var last = try StatsReport.read(maps, workload)
+            let installed = try read.installed()
+            guard watch else { return print(try render(try StatsReport.read(installed, workload))) }
+            var last = try StatsReport.read(installed, workload)
             while true {
                 sleep(1)
-                let now = try StatsReport.read(maps, workload)
+                let now = try StatsReport.read(installed, workload)
                 let text = try render(now.since(last))
                 // A pipe gets one block a second, a terminal one that is redrawn.
                 print(isatty(STDOUT_FILENO) == 1 && read.output == .table ? "\u{1b}[H\u{1b}[2J" + text : text)

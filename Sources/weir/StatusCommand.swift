@@ -13,17 +13,13 @@ struct StatusCommand: ParsableCommand {
     func run() throws {
         try reportingNow(read.global) {
             try Host.requireRoot("read Weir's state")
-            let agent = try read.node.client().status()
-            let pins = try read.node.pins()
-            guard pins.exists else {
-                let none = NodeStatus(installed: false, pins: pins.path, agent: agent, programs: [], workloads: [])
-                print(read.output == .json ? try JSONText.render(none) : none.text)
-                throw ExitCode(1)
-            }
-            let interceptor = try read.interceptor()
+            let settings = try read.node.configuration().agent
+            let agent = settings.client.status()
+            let pins = settings.pinDirectory
+            let installed = try Installed(pins)
             let status = NodeStatus(
-                installed: true, pins: pins.path, agent: agent, programs: pins.attached,
-                workloads: try WorkloadReport.read(interceptor.maps, agent))
+                installed: installed.isAnything || agent != nil, pins: pins.path, agent: agent,
+                programs: pins.attached, workloads: try WorkloadReport.read(installed, agent))
             print(read.output == .json ? try JSONText.render(status) : status.text)
             if status.hasProblem { throw ExitCode(1) }
         }
@@ -41,7 +37,7 @@ struct WorkloadsCommand: ParsableCommand {
     func run() throws {
         try reportingNow(read.global) {
             if others { return try showOthers() }
-            let workloads = try WorkloadReport.read(try read.interceptor().maps, try read.node.client().status())
+            let workloads = try WorkloadReport.read(try read.installed(), try read.node.client().status())
             if read.output == .json { return print(try JSONText.render(WorkloadReport.List(workloads: workloads))) }
             print(WorkloadReport.table(workloads).text)
         }

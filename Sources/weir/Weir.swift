@@ -1,5 +1,6 @@
 import ArgumentParser
 import WeirAgent
+import WeirCore
 
 /// The table of commands. Nouns read, verbs change; bare `weir` is `weir status`.
 @main struct Weir: AsyncParsableCommand {
@@ -10,8 +11,29 @@ import WeirAgent
         version: WeirVersion.current,
         subcommands: [
             StatusCommand.self, WorkloadsCommand.self, StatsCommand.self, FlowsCommand.self, ExplainCommand.self,
-            CheckCommand.self, AdoptCommand.self, RunCommand.self, AgentCommand.self, LoadCommand.self, UnloadCommand.self,
+            CheckCommand.self, AdoptCommand.self, RunCommand.self, AgentCommand.self, LoadCommand.self,
+            UnloadCommand.self,
             ProxyCommand.self, CNICommand.self, ConfigCommand.self, ExecInCgroupCommand.self, WatchCgroupCommand.self,
         ],
         defaultSubcommand: StatusCommand.self)
+
+    /// The parser takes a word that is no command for an argument of the default one.
+    static func main() async {
+        if let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-"), word != "help" {
+            refuse(unknown: word)
+        }
+        await main(nil)
+    }
+
+    private static func refuse(unknown word: String) {
+        var names: [String] = []
+        for command in configuration.subcommands {
+            guard let name = command.configuration.commandName else { continue }
+            if name == word { return }
+            if command.configuration.shouldDisplay { names.append(name) }
+        }
+        let hint = Spelling.nearest(to: word, among: names).map { "did you mean \($0)?" }
+        writeError("weir: there is no command \(word); \(hint ?? "weir --help lists them")")
+        exit(withError: ExitCode(64))
+    }
 }

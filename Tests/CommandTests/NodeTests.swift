@@ -10,7 +10,7 @@ extension Commands {
             let weir = try Installation()
             let options = command[0] == "run" ? [] : ["--config", weir.file]
             let result = try Weir.run([command[0]] + options + command.dropFirst(), in: Place(uid: 1000, gid: 1000))
-            let what = command[0] == "unload" ? "unload" : "load BPF programs"
+            let what = ["unload": "unload", "run": "load BPF programs"][command[0]] ?? "intercept traffic"
             expect(result, 2, "weir: cannot \(what) as uid 1000: operation not permitted; run as root: sudo weir …")
             #expect(weir.isGone)
         }

@@ -22,7 +22,7 @@ final class IPTables: Interceptor {
         }
     }
 
-    private static func rules(_ family: Family) -> String {
+    static func rules(_ family: Family) -> String {
         let loopback = family == .ipv4 ? "127.0.0.1/32" : "::1/128"
         let passthrough = family == .ipv4 ? "127.0.0.6/32" : "::6/128"
         let notInbound = [15008, 15020, 15021, 15090]

@@ -39,6 +39,60 @@ extension EndToEnd {
             #expect(try installation.workloads().isEmpty)
         }
 
+        /// The runtime's name of the namespace and the one that a later agent finds it by are two; the rules are one
+        /// pod's all the same.
+        @Test("Pods by nftables where the kernel refuses BPF programs, for agents that come and go")
+        func withoutPrograms() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let server = try FakeAPIServer()
+            let pod = try SimulatedPod(number: 0)
+            try server.put(pod.object)
+            let installation = try Installation()
+            try installation.configure([], mechanism: "auto", kubernetes: server)
+            let cgroup = try Cgroup()
+            let inside = "\(cgroup.path)/kubepods/pod\(pod.uid)"
+            try FileManager.default.createDirectory(atPath: inside, withIntermediateDirectories: true)
+
+            let first = try installation.startAgent(in: .withoutBPF)
+            try first.waitForLine("pods are known", in: .errors)
+            #expect(try installation.cni("add", [pod]).intercepted == 1)
+            try expect(pod, by: "nftables", installation)
+            #expect(try hasRules(pod))
+
+            var place = pod.namespace.place
+            place.cgroup = inside
+            let process = try ChildProcess(["sleep", "120"], in: place)
+            first.stop(SIGKILL)
+            let second = try installation.startAgent(in: .withoutBPF)
+            try second.waitForLine("pods are known", in: .errors)
+            try expect(pod, by: "nftables", installation)
+            #expect(try hasRules(pod))
+
+            second.stop(SIGKILL)
+            let third = try installation.startAgent()
+            try third.waitForLine("pods are known", in: .errors)
+            try expect(pod, by: "ebpf", installation)
+
+            #expect(try installation.succeed(["unload"]).contains("1 namespaces cleaned"))
+            #expect(try !hasRules(pod))
+            #expect(installation.isGone)
+            process.stop(SIGKILL)
+        }
+
+        private func expect(_ pod: SimulatedPod, by mechanism: String, _ installation: Installation) throws {
+            let list = try installation.succeed(["workloads"])
+            observed("a pod by \(mechanism)", list)
+            for part in ["shop/\(pod.name)  ", "pod \(pod.uid)", "  \(mechanism)  ", "uid 1337"] {
+                #expect(list.contains(part), "\(part)")
+            }
+            #expect(try installation.workloads().count == 1)
+        }
+
+        private func hasRules(_ pod: SimulatedPod) throws -> Bool {
+            try Command.run(["nft", "list", "tables"], in: pod.namespace.place).contains("table inet weir")
+        }
+
         private func anonymousMemory(of pid: Int32) throws -> Int {
             let line = Workspace.read("/proc/\(pid)/status").split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
             let words = (line ?? "").split(separator: " ")

@@ -119,6 +119,25 @@ extension EndToEnd {
             for stub in stubs { stub.process.stop() }
         }
 
+        /// Pins that somebody removed: the next agent attaches what is missing.
+        @Test func removedPins() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 31)
+            let weir = try Installation([.istio(pod)])
+            let stubs = [try Listener.proxy(in: pod), try Listener.outside(of: pod)]
+            try weir.load()
+            for name in ["weir_connect4", "weir_connect6", "weir_sockops"] {
+                #expect(unlink("/sys/fs/bpf/\(weir.pins)/links/\(name)") == 0)
+            }
+            try expectDirect(pod)
+            let agent = try weir.startAgent()
+            try expectIntercepted(pod, "attached again", dns: false)
+            #expect(agent.poll() == nil)
+            try weir.succeed(["unload"])
+            for stub in stubs { stub.process.stop() }
+        }
+
         /// A pod that goes and comes again under its old name, as StatefulSets' do.
         @Test func aNamespaceMadeAnew() throws {
             let lock = MachineLock(.shared)

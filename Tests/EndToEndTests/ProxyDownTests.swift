@@ -14,10 +14,12 @@ extension EndToEnd {
             let agent = try weir.startAgent()
             for family in Family.allCases { try expectDown(word, pod, family) }
             let reason = ["fallback": "proxy_down_fallback", "direct": "proxy_down_direct"][word] ?? "outbound"
-            #expect(try weir.connections(of: pod.namespace.name, reason) == 2)
+            // Two families, both directions; behind refuse, nobody accepts an inbound one.
+            #expect(try weir.connections(of: pod.namespace.name, reason) == (word == "refuse" ? 2 : 4))
 
             let proxy = try Listener.proxy(in: pod)
             for family in Family.allCases { try expectUp(word, pod, family) }
+            #expect(try weir.connections(of: pod.namespace.name, "inbound") == 2)
             proxy.process.stop()
             for family in Family.allCases { try expectDown(word, pod, family) }
             #expect(agent.poll() == nil)

@@ -10,30 +10,36 @@ public final class Installation: Sendable {
 
     private let listen: Int
 
-    /// - Parameter workloads: YAML, an element of the list each.
-    public init(_ workloads: [String] = []) throws {
+    /// - Parameters:
+    ///   - workloads: YAML, an element of the list each.
+    ///   - mechanism: the node's.
+    public init(_ workloads: [String] = [], mechanism: String = "ebpf") throws {
         let number = Workspace.nextNumber()
         pins = "\(Workspace.ownPrefix)\(number)"
         socket = Workspace.newPath("weir.sock")
         file = try Workspace.write("weir.yaml")
         listen = try Self.freePort()
-        try configure(workloads)
+        try configure(workloads, mechanism: mechanism)
     }
 
     deinit {
         if !isGone { _ = try? unload() }
     }
 
-    /// Whether nothing of it is in the BPF file system.
+    /// Whether nothing of it is in the BPF file system, nor written down in /run/weir.
     public var isGone: Bool {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/sys/fs/bpf")) ?? []
-        return !names.contains { $0.hasPrefix(pins) }
+        let hasRules = access("/run/weir/namespaces-\(pins)", F_OK) == 0
+        return !hasRules && !names.contains { $0.hasPrefix(pins) }
     }
 
     /// Writes the configuration as editors do: a new file in the old one's place.
     /// - Parameter agent: more of the agent's settings, such as "unloadOnStop: true".
     /// - Parameter kubernetes: where the agent asks for the pods of a node "node-1"; nil: it takes none.
-    public func configure(_ workloads: [String], agent: String = "", kubernetes: FakeAPIServer? = nil) throws {
+    /// - Parameter mechanism: the node's.
+    public func configure(
+        _ workloads: [String], mechanism: String = "ebpf", agent: String = "", kubernetes: FakeAPIServer? = nil
+    ) throws {
         let pods = try kubernetes.map {
             ", kubernetes: {enabled: true, node: node-1, kubeconfig: \(try $0.kubeconfig())}"
         }
@@ -41,7 +47,7 @@ public final class Installation: Sendable {
             "  - " + element.split(separator: "\n").joined(separator: "\n    ") + "\n"
         }
         let text = """
-            mechanism: ebpf
+            mechanism: \(mechanism)
             agent: {pins: \(pins), socket: \(socket), listen: "127.0.0.1:\(listen)"\(pods ?? ""), \(agent)}
             workloads:\(workloads.isEmpty ? " []" : "")
             \(list.joined())
@@ -122,9 +128,12 @@ public final class Installation: Sendable {
     public struct Flow: Decodable, Sendable {
         public let workload: Int
         public let direction, verdict, reason, source, destination, target: String
-        public let established: Bool
-        public let sentBytes, receivedBytes: Int
-        public let startedAt, duration: Double
+        public let end: String
+        public let sentBytes, receivedBytes: Int?
+        public let startedAt: Double
+        public let duration: Double?
+
+        public var established: Bool { end == "closed" }
     }
 
     public func flows() throws -> [Flow] {

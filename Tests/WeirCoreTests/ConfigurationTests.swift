@@ -176,6 +176,7 @@ import WeirCore
                     dns: off  # profile istio
                     whenProxyDown: refuse  # default
                     originFrom: getsockopt  # default
+                    followPassed: false  # default
 
                 """)
     }

@@ -6,6 +6,8 @@
  *
  * Rules in a namespace slow down every connection in it, also one that no rule
  * redirects, so the direct side may be in another one (--netns-a, --netns-b).
+ * Programs on a cgroup slow down every socket made in it, so a side's sockets
+ * may be of another one (--cgroup-a, --cgroup-b).
  *
  * The client closes with a RST (SO_LINGER 0): nothing stays in TIME_WAIT, so
  * the ephemeral ports last however many rounds there are.
@@ -66,11 +68,11 @@ struct timing {
 	uint32_t *connect, *cycle;	/* ns: connect() alone; with socket() and close() */
 };
 
-static bool measure(const struct endpoint *to, struct timing *t, size_t at)
+static bool measure(const struct endpoint *to, struct bench_sockets *source, struct timing *t, size_t at)
 {
 	static const struct linger now = {.l_onoff = 1};
 	uint64_t begin = now_ns(), before, after;
-	int fd = socket(to->any.sa_family, SOCK_STREAM, 0), error;
+	int fd = source ? bench_socket_of(source) : socket(to->any.sa_family, SOCK_STREAM, 0), error;
 
 	before = now_ns();
 	error = connect(fd, &to->any, to->length);
@@ -104,10 +106,14 @@ int bench_connect_command(int argc, char **argv)
 		{"warmup", required_argument, NULL, 'w'},
 		{"netns-a", required_argument, NULL, 'A'},
 		{"netns-b", required_argument, NULL, 'B'},
+		{"cgroup-a", required_argument, NULL, 'c'},
+		{"cgroup-b", required_argument, NULL, 'd'},
 		{0},
 	};
 	struct endpoint targets[2];
 	struct timing timings[2];
+	struct bench_sockets *sources[2] = {NULL, NULL};
+	const char *cgroups[2] = {NULL, NULL};
 	int netns[2] = {-1, -1};
 	long count = 20000, warmup = 1000;
 	char text[ENDPOINT_TEXT];
@@ -121,6 +127,8 @@ int bench_connect_command(int argc, char **argv)
 			warmup = parse_number(optarg, 0, 10000000);
 		else if (option == 'A' || option == 'B')
 			netns[option - 'A'] = open_netns(optarg);
+		else if (option == 'c' || option == 'd')
+			cgroups[option - 'c'] = optarg;
 		else
 			return 64;
 	}
@@ -129,6 +137,8 @@ int bench_connect_command(int argc, char **argv)
 		die("bench-connect: one or two ADDRESS:PORT are needed");
 	for (int s = 0; s < sides; s++) {
 		targets[s] = bench_target(argc, argv, optind + s);
+		if (cgroups[s])
+			sources[s] = bench_sockets_from(cgroups[s], targets[s].any.sa_family);
 		timings[s].connect = bench_sample((size_t)count);
 		timings[s].cycle = bench_sample((size_t)count);
 	}
@@ -138,7 +148,7 @@ int bench_connect_command(int argc, char **argv)
 
 			if (netns[side] >= 0 && setns(netns[side], CLONE_NEWNET))
 				die_errno("setns");
-			if (!measure(&targets[side], &timings[side], i < 0 ? 0 : (size_t)i))
+			if (!measure(&targets[side], sources[side], &timings[side], i < 0 ? 0 : (size_t)i))
 				die("bench-connect: %s: %s", format_endpoint(&targets[side], text),
 				    strerror(errno));
 		}

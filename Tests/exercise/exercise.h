@@ -70,6 +70,7 @@ void json_print(const struct json *j);
 /* identity.c */
 void join_cgroup(const char *directory);
 int open_netns(const char *name_or_path);
+void enter_user_namespace(const char *mapping);	/* "INSIDE OUTSIDE COUNT", of uids and gids */
 void become(long uid, long gid);	/* for good; -1 leaves as it is */
 /* A socket made under other ids than the process goes on with. */
 int socket_made_by(long uid, long gid, int domain, int type, int protocol);
@@ -150,6 +151,10 @@ struct endpoint bench_target(int argc, char **argv, int index);
 void json_sample(struct json *j, const char *key, uint32_t *sample, size_t count);
 uint32_t *bench_sample(size_t count);
 
+/* bench_sockets.c: sockets made in another cgroup; at most two sources a process. */
+struct bench_sockets *bench_sockets_from(const char *cgroup, int family);
+int bench_socket_of(struct bench_sockets *source);
+
 /* The commands. */
 int adopt_command(int argc, char **argv);
 int bench_connect_command(int argc, char **argv);
@@ -160,6 +165,7 @@ int connect_command(int argc, char **argv);
 int dns_command(int argc, char **argv);
 int in_command(int argc, char **argv);
 int listen_command(int argc, char **argv);
+int reach_command(int argc, char **argv);
 int storm_command(int argc, char **argv);
 int storm_server_command(int argc, char **argv);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * in: runs a command in a network namespace, in a cgroup, under other ids,
- * with the same pid.  The command dies with the thread that started it, so
+ * in a user namespace of its own, with the same pid, and where bpf(2) is refused.  The command dies with the thread that started it, so
  * nothing outlives a killed test (start it from a thread that stays).
  *
  * The program is opened before the ids change: one in a directory that only
@@ -9,14 +9,19 @@
  */
 #include "exercise.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <stddef.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int open_program(const char *name)
@@ -37,6 +42,21 @@ static int open_program(const char *name)
 	return -1;
 }
 
+/* As a container runtime's seccomp profile does without CAP_BPF. */
+static void refuse_bpf(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_bpf, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		die_errno("seccomp");
+}
+
 int in_command(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -45,11 +65,13 @@ int in_command(int argc, char **argv)
 		{"uid", required_argument, NULL, 'u'},
 		{"gid", required_argument, NULL, 'g'},
 		{"orphan", no_argument, NULL, 'o'},
+		{"without-bpf", no_argument, NULL, 'b'},
+		{"user-map", required_argument, NULL, 'm'},
 		{0},
 	};
-	const char *netns = NULL, *cgroup = NULL;
+	const char *netns = NULL, *cgroup = NULL, *mapping = NULL;
 	long uid = -1, gid = -1;
-	bool orphan = false;
+	bool orphan = false, without_bpf = false;
 	int option, program;
 
 	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
@@ -59,6 +81,8 @@ int in_command(int argc, char **argv)
 		case 'u': uid = parse_number(optarg, 0, 0xfffffffe); break;
 		case 'g': gid = parse_number(optarg, 0, 0xfffffffe); break;
 		case 'o': orphan = true; break;
+		case 'b': without_bpf = true; break;
+		case 'm': mapping = optarg; break;
 		default: return 64;
 		}
 	}
@@ -71,9 +95,13 @@ int in_command(int argc, char **argv)
 		join_cgroup(cgroup);
 	if (netns && setns(open_netns(netns), CLONE_NEWNET))
 		die_errno("setns");
+	if (without_bpf)
+		refuse_bpf();
 	program = open_program(argv[optind]);
 	if (program < 0)
 		die_errno(argv[optind]);
+	if (mapping)
+		enter_user_namespace(mapping);
 	become(uid, gid);
 	/* A change of ids clears this, so it comes after. */
 	if (!orphan && prctl(PR_SET_PDEATHSIG, SIGKILL))

@@ -29,16 +29,20 @@ static const struct {
 	 "--port P... [--address A]... [--name N] [--reuseport WORKERS] [--transparent] [--udp]\n"
 	 "      [--dual] [--mptcp]: answers lines, HTTP, echo and DNS with what it sees"},
 	{"in", in_command,
-	 "[--netns NAME|PATH] [--cgroup DIR] [--uid U] [--gid G] [--orphan] -- COMMAND...\n"
+	 "[--netns NAME|PATH] [--cgroup DIR] [--uid U] [--gid G] [--orphan]\n"
+	 "      [--without-bpf] [--user-map 'INSIDE OUTSIDE COUNT'] -- COMMAND...\n"
 	 "      runs it there, with this pid; it dies with its parent unless --orphan"},
 	{"storm", storm_command,
 	 "--to ADDRESS/LENGTH --ports LOW-HIGH --connections N --open M --processes K\n"
 	 "      [--mode storm|reset|refused|abort|timeout] [--seconds S] [--patience MS]"},
 	{"storm-server", storm_server_command,
 	 "--port P... [--workers K] [--stall]: until SIGTERM, then prints"},
+	{"reach", reach_command,
+	 "[--processes K] ADDRESS:PORT@UID...: connects in turn until SIGTERM, then prints who answered"},
 	{"bench-sink", bench_sink_command, "--port P [--mode accept|echo|discard]"},
 	{"bench-connect", bench_connect_command,
-	 "A:P [B:P] [--count N] [--warmup N] [--netns-a NAME|PATH] [--netns-b NAME|PATH]:\n"
+	 "A:P [B:P] [--count N] [--warmup N] [--netns-a NAME|PATH] [--netns-b NAME|PATH]\n"
+	 "      [--cgroup-a DIR] [--cgroup-b DIR]:\n"
 	 "      connect() and close(), A and B in turn"},
 	{"bench-rtt", bench_rtt_command,
 	 "A:P [B:P] [--count N] [--size BYTES]: ping-pong, in turn"},

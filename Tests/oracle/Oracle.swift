@@ -37,7 +37,6 @@ import WeirCore
         configuration.mechanism = Mechanism(rawValue: CommandLine.arguments.last ?? "") ?? .auto
         configuration.workloads = [Workload(name: name, selector: .netns(path), policy: specification)]
         let logger = Logger(label: "weir", factory: { _ in SwiftLogNoOpLogHandler() })
-        let node = try Node(try Interceptor.install(pins), logger: logger)
-        try await node.apply(configuration, watching: false)
+        try await Node(pins, logger: logger).apply(configuration, watching: false)
     }
 }

@@ -13,12 +13,7 @@ final class HeldNamespace: Sendable {
     }
 
     /// Runs `body` on this thread inside it, and comes back.
-    func inside<Result>(_ body: () throws -> Result) throws -> Result {
-        var result: Swift.Result<Result, any Error>?
-        try namespace.enter { () throws(BPFError) in result = Swift.Result { try body() } }
-        guard let result else { throw InvalidValue("\(foundAt) could not be entered") }
-        return try result.get()
-    }
+    func inside<Result>(_ body: () throws -> Result) throws -> Result { try namespace.entered(body) }
 
     /// Chains of a mesh's own iptables rules in it.
     func meshChains() throws(BPFError) -> [String] { try MeshRules.chains(in: namespace) }

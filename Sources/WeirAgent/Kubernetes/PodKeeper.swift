@@ -86,7 +86,9 @@ actor PodKeeper {
             await apply(uid)
         case .exempt, .invalid:
             if case .invalid(let sentence) = record.membership {
-                if record.problem != sentence { logger.warning("pod not intercepted", metadata: ["error": "\(sentence)"]) }
+                if record.problem != sentence {
+                    logger.warning("pod not intercepted", metadata: ["error": "\(sentence)"])
+                }
                 pods[uid]?.problem = sentence
             } else {
                 pods[uid]?.problem = nil

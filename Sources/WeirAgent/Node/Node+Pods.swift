@@ -15,6 +15,7 @@ extension Node {
                 "its network namespace is that of the workload \(other.resolved.workload.name) already; "
                     + "select it once")
         }
+        if choice(of: workload, configuration).mechanism == .nftables { try Self.requireNFT(resolved) }
         try await put(resolved, watching: true)
     }
 
@@ -23,8 +24,7 @@ extension Node {
         guard let gone = workloads[.pod(uid: uid)] else { return }
         await remove(gone)
         do {
-            try forgetRoutes()
-            try table.releasePolicies()
+            try forgetUnused()
         } catch {
             logger.error("what a pod left was not removed", metadata: ["pod": "\(uid)", "error": "\(error)"])
         }
@@ -33,13 +33,13 @@ extension Node {
     /// Keeps what an earlier agent registered until `podsAreKnown`.
     func awaitPods() { keepsStrangers = true }
 
-    /// From now on, what is in the kernel and in no list of the agent's is removed.
+    /// From now on, what is in force and in no list of the agent's is removed.
     func podsAreKnown() {
         guard keepsStrangers else { return }
         keepsStrangers = false
         do {
-            try removeStrangers(keeping: Set(workloads.values.map(\.resolved.key)))
-            try table.releasePolicies()
+            try removeStrangers(keeping: workloads.values.map(\.resolved))
+            try forgetUnused()
         } catch {
             logger.error("what an earlier agent left was not removed", metadata: ["error": "\(error)"])
         }

@@ -3,49 +3,62 @@ import Glibc
 public import Logging
 public import WeirBPF
 public import WeirCore
+import WeirNFT
 public import WeirProxy
 
 /// What the configuration asks for, put into the kernel and kept there.
-///
-/// Order matters when a workload comes: its routes, then its policy, then its entry (from which moment its
-/// connections are decided), then the proxy's older listeners, and last the steering of inbound connections.
 public actor Node {
-    let interceptor: Interceptor
     let logger: Logger
-    let table: WorkloadTable
-    private let namespaces: NFTMechanism
+    let namespaces: NFTMechanism
+    private let pins: PinDirectory
     private let accessLog: AccessLog?
+    /// Nil while no workload wants it, or when the kernel has refused it.
+    private(set) var ebpf: EBPFMechanism?
+    /// Why the kernel refused it.
+    public private(set) var whyNoPrograms: String?
     var workloads: [ResolvedWorkload.Identifier: NodeWorkload] = [:]
     /// Whether the pods that an earlier agent registered are to stay, because those of today are not known yet.
     var keepsStrangers = false
-    private var routes: [UInt64: RouteKeeper] = [:]
     private(set) var configuration = Configuration()
+    /// Gets the maps, once there are any.
+    nonisolated let installations: AsyncStream<Maps>
+    private let installed: AsyncStream<Maps>.Continuation
 
-    public init(_ interceptor: Interceptor, logger: Logger, accessLog: AccessLog? = nil) throws(BPFError) {
-        self.interceptor = interceptor
+    public init(_ pins: PinDirectory, logger: Logger, accessLog: AccessLog? = nil) {
+        self.pins = pins
         self.logger = logger
         self.accessLog = accessLog
-        table = try WorkloadTable(interceptor)
-        namespaces = NFTMechanism(interceptor.pins ?? PinDirectory())
+        namespaces = NFTMechanism(pins)
+        (installations, installed) = AsyncStream.makeStream()
+    }
+
+    var interceptor: Interceptor? { ebpf?.interceptor }
+
+    /// The first `apply`: when it fails, what it has put in force goes again. What was there before goes on.
+    public func start(_ configuration: Configuration, watching: Bool = true) async throws {
+        let wasInstalled = pins.exists || !namespaces.noted().isEmpty
+        do {
+            try await apply(configuration, watching: watching)
+        } catch {
+            if !wasInstalled {
+                Interceptor.uninstall(pins)
+                _ = try? namespaces.removeAll()
+            }
+            throw error
+        }
     }
 
     /// Makes the node what the configuration says. What can be found wrong is found before anything is changed.
     /// - Parameter watching: whether to follow changes of routes, as the agent does and `weir load` cannot.
     /// - Throws: `NodeError` with a sentence for each workload that cannot be; the node is as it was then.
     public func apply(_ new: Configuration, watching: Bool = true) async throws {
+        try install(for: new)
         var resolved: [ResolvedWorkload] = []
         var problems: [String] = []
-        for workload in new.workloads {
+        for (workload, result) in zip(new.workloads, await ResolvedWorkload.all(new.workloads)) {
             do {
-                let one = try ResolvedWorkload(workload)
-                if mechanism(of: one, new) == .nftables && !one.isPod {
-                    throw InvalidValue(
-                        "\(workload.selector) shares the host's network namespace; use mechanism: ebpf for it")
-                }
-                if mechanism(of: one, new) == .nftables && workload.whenProxyDown != .refuse {
-                    throw InvalidValue(
-                        "nftables cannot see whether the proxy listens; use whenProxyDown: refuse, or mechanism: ebpf")
-                }
+                let one = try result.get()
+                if choice(of: workload, new).mechanism == .nftables { try Self.requireNFT(one) }
                 resolved.append(one)
             } catch {
                 problems.append("workload \(workload.name): \(error)")
@@ -53,14 +66,71 @@ public actor Node {
         }
         let pods = workloads.values.map(\.resolved).filter { $0.held != nil }
         problems += Self.clashes(pods + resolved)
+        let moved = pods.filter { workloads[$0.identifier]?.choice != choice(of: $0.workload, new) }
+        for pod in moved where choice(of: pod.workload, new).mechanism == .nftables {
+            do { try Self.requireNFT(pod) } catch { problems.append("pod \(pod.workload.name): \(error)") }
+        }
         guard problems.isEmpty else { throw NodeError(problems: problems) }
         configuration = new
         let wanted = Set((resolved + pods).map(\.identifier))
         for (identifier, gone) in workloads where !wanted.contains(identifier) { await remove(gone) }
-        try removeStrangers(keeping: Set((resolved + pods).map(\.key)))
-        for one in resolved { try await put(one, watching: watching) }
-        try table.releasePolicies()
-        try forgetRoutes()
+        try removeStrangers(keeping: resolved + pods)
+        let slots = try ebpf?.prepare(resolved.filter { choice(of: $0.workload, new).mechanism == .ebpf }) ?? [:]
+        for one in resolved + moved { try await put(one, slot: slots[one.key], watching: watching) }
+        try forgetUnused()
+    }
+
+    /// Policies and routes that no workload needs any more.
+    func forgetUnused() throws(BPFError) {
+        try ebpf?.table.releasePolicies()
+        try ebpf?.forgetRoutes(keeping: Set(workloads.values.map(\.resolved.cookie)))
+    }
+
+    /// Loads the programs when they are wanted for the first time. Those that an earlier agent left are taken over in
+    /// any case, because they would go on deciding.
+    private func install(for new: Configuration) throws {
+        guard ebpf == nil, new.wantsPrograms || pins.exists else { return }
+        do {
+            let made = try load(new)
+            ebpf = made
+            whyNoPrograms = nil
+            installed.yield(made.interceptor.maps)
+        } catch {
+            if new.needsPrograms || pins.exists { throw error }
+            whyNoPrograms = "\(error)"
+            logger.warning("no BPF programs; nftables takes their place", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func load(_ new: Configuration) throws(BPFError) -> EBPFMechanism {
+        try Host.require()
+        if try Host.mountBPFFileSystem(at: new.agent.bpffs) {
+            logger.notice("mounted the BPF file system", metadata: ["path": "\(new.agent.bpffs)"])
+        }
+        return try EBPFMechanism(pins, cgroup: new.agent.cgroup, logger: logger) { [weak self] cookie in
+            Task { await self?.routesChanged(cookie) }
+        }
+    }
+
+    /// What this workload is intercepted with.
+    func choice(of workload: Workload, _ configuration: Configuration) -> MechanismChoice {
+        MechanismChoice(workload.mechanism, configuration.mechanism, whyNoPrograms: whyNoPrograms)
+    }
+
+    /// What the node is intercepted with where a workload does not say.
+    var choice: MechanismChoice { MechanismChoice(nil, configuration.mechanism, whyNoPrograms: whyNoPrograms) }
+
+    /// Refuses what nftables cannot do.
+    static func requireNFT(_ resolved: ResolvedWorkload) throws {
+        guard resolved.isPod else {
+            throw InvalidValue(
+                "\(resolved.workload.selector) shares the host's network namespace; use mechanism: ebpf for it")
+        }
+        guard resolved.workload.whenProxyDown == .refuse else {
+            throw InvalidValue(
+                "nftables cannot see whether the proxy listens; use whenProxyDown: refuse, or mechanism: ebpf")
+        }
+        _ = try NFT()
     }
 
     /// Two selectors may name one namespace or cgroup by different paths.
@@ -74,47 +144,31 @@ public actor Node {
         }
     }
 
-    func put(_ resolved: ResolvedWorkload, watching: Bool) async throws {
-        let workload = resolved.workload
+    /// - Parameter slot: of its policy, when that is in the kernel already.
+    func put(_ resolved: ResolvedWorkload, slot: UInt32? = nil, watching: Bool) async throws {
         if let present = workloads[resolved.identifier], present.resolved.key != resolved.key {
             await remove(present)
         }
-        guard mechanism(of: resolved, configuration) == .ebpf else { return try await putNFT(resolved) }
+        let choice = choice(of: resolved.workload, configuration)
+        guard choice.mechanism == .ebpf, let ebpf else { return try await putNFT(resolved, choice) }
         let fallbackPort = try fallbackPort(for: resolved)
-        try keepRoutes(of: resolved, watching: watching)
-        let slot = try table.policies.place(resolved.policy)
-        if let keeper = routes[resolved.cookie] {
-            try InterfaceTable.synchronize(
-                keeper.namespace, policy: resolved.policy, slot: slot, interceptor.maps)
-        }
-        let id = try table.register(
-            resolved.key, name: workload.name, policy: resolved.policy,
-            whenProxyDown: weir_when_proxy_down(UInt32(workload.whenProxyDown.rawValue)),
-            fallbackPort: fallbackPort ?? 0)
+        let id = try ebpf.enter(
+            resolved, prepared: slot, fallbackPort: fallbackPort, watching: watching)
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
-        if let cgroup = resolved.proxyCgroup, let slot = try table.value(of: resolved.key)?.policy {
-            try table.registerProxy(cgroup: cgroup, of: id, policy: slot, name: workload.name)
-        }
-        if resolved.isPod { try steer(resolved) }
+        try ebpf.steer(resolved, id: id)
         if resolved.isPod { try complement(resolved) }
-        workloads[resolved.identifier] = NodeWorkload(resolved, id: id, mechanism: .ebpf, fallback: fallback)
-        announce(resolved)
-    }
-
-    /// What this workload is intercepted with. Programs that could be installed can also carry it, so auto is ebpf.
-    private func mechanism(of resolved: ResolvedWorkload, _ configuration: Configuration) -> Mechanism {
-        let wanted = resolved.workload.mechanism ?? configuration.mechanism
-        return wanted == .nftables ? .nftables : .ebpf
+        workloads[resolved.identifier] = NodeWorkload(resolved, id: id, choice: choice, fallback: fallback)
+        announce(resolved, choice)
     }
 
     /// The rules are in force before the kernel forgets the workload, so that no connection is decided by neither.
-    private func putNFT(_ resolved: ResolvedWorkload) async throws {
+    private func putNFT(_ resolved: ResolvedWorkload, _ choice: MechanismChoice) async throws {
         try namespaces.apply(resolved)
-        try table.remove(resolved.key)
+        try ebpf?.table.remove(resolved.key)
         await workloads[resolved.identifier]?.fallback?.stop()
-        workloads[resolved.identifier] = NodeWorkload(resolved, id: 0, mechanism: .nftables, fallback: nil)
-        announce(resolved)
+        workloads[resolved.identifier] = NodeWorkload(resolved, id: 0, choice: choice, fallback: nil)
+        announce(resolved, choice)
     }
 
     /// What eBPF needs of the namespace beside itself; and what nftables had there goes.
@@ -122,35 +176,20 @@ public actor Node {
         if !resolved.policy.interfaces.isEmpty || resolved.workload.policy.dropInvalid {
             try namespaces.applyForwarded(resolved)
         } else {
-            try namespaces.drain(resolved.publicPath)
+            try namespaces.drain(resolved)
         }
         if resolved.policy.interceptionMode == .tproxy, !resolved.policy.inboundPorts.ranges.isEmpty {
             try namespaces.installRouting(resolved)
         }
     }
 
-    private func announce(_ resolved: ResolvedWorkload) {
+    private func announce(_ resolved: ResolvedWorkload, _ choice: MechanismChoice) {
         logger.info(
             "workload registered",
             metadata: [
                 "workload": "\(resolved.workload.name)", "selector": "\(resolved.workload.selector)",
-                "mechanism": "\(mechanism(of: resolved, configuration).rawValue)",
+                "mechanism": "\(choice.mechanism.rawValue)", "because": "\(choice.because)",
             ])
-    }
-
-    private func steer(_ resolved: ResolvedWorkload) throws(BPFError) {
-        let namespace = try NetworkNamespace(path: resolved.namespacePath)
-        var ports = [resolved.policy.inboundPort]
-        // What comes in by a virtual interface goes to the outbound port.
-        if !resolved.policy.interfaces.isEmpty { ports.append(resolved.policy.outboundPort) }
-        for port in ports.compactMap(\.self) {
-            let found = try ListenerAdoption.adopt(port: port, in: namespace, interceptor.maps)
-            if found > 0 {
-                logger.info(
-                    "listeners adopted", metadata: ["workload": "\(resolved.workload.name)", "count": "\(found)"])
-            }
-        }
-        _ = try Steering(namespace, interceptor)
     }
 
     /// The running proxy's port; after a restart the one that the kernel has, so that no connection meets a closed
@@ -158,7 +197,7 @@ public actor Node {
     private func fallbackPort(for resolved: ResolvedWorkload) throws(BPFError) -> UInt16? {
         guard resolved.workload.whenProxyDown == .fallback else { return nil }
         if let present = workloads[resolved.identifier]?.fallback { return present.port }
-        if let port = try table.value(of: resolved.key)?.fallback_port, port != 0 { return UInt16(bigEndian: port) }
+        if let port = try ebpf?.fallbackPort(of: resolved.key) { return port }
         guard resolved.isPod else { return try FreePort.find(nil) }
         let namespace = try NetworkNamespace(path: resolved.namespacePath)
         return try FreePort.find(namespace.descriptor.raw)
@@ -184,12 +223,8 @@ public actor Node {
     func remove(_ gone: NodeWorkload) async {
         let name = gone.resolved.workload.name
         do {
-            try table.remove(gone.resolved.key)
-            if gone.resolved.isPod {
-                try namespaces.remove(from: gone.resolved.publicPath)
-                try forgetNamespace(gone.resolved.cookie)
-            }
-            if let cgroup = gone.resolved.proxyCgroup { try table.remove(.cgroup(cgroup)) }
+            try ebpf?.remove(gone.resolved)
+            if gone.resolved.isPod { try namespaces.remove(gone.resolved) }
         } catch {
             logger.error("workload not removed", metadata: ["workload": "\(name)", "error": "\(error)"])
         }
@@ -198,58 +233,18 @@ public actor Node {
         logger.info("workload removed", metadata: ["workload": "\(name)"])
     }
 
-    /// Removes what an earlier agent registered and this configuration does not have.
-    func removeStrangers(keeping keys: Set<WorkloadKey>) throws(BPFError) {
+    /// Removes what an earlier agent put in force and this configuration does not have.
+    func removeStrangers(keeping resolved: [ResolvedWorkload]) throws {
         guard !keepsStrangers else { return }
         let proxies = Set(workloads.values.compactMap(\.resolved.proxyCgroup).map(WorkloadKey.cgroup))
-        for registered in try WorkloadTable.read(interceptor.maps)
-        where !keys.contains(registered.key) && !(registered.isProxy && proxies.contains(registered.key)) {
-            try table.remove(registered.key)
-        }
-    }
-
-    private func keepRoutes(of resolved: ResolvedWorkload, watching: Bool) throws(BPFError) {
-        guard routes[resolved.cookie] == nil else { return }
-        let keeper = try RouteKeeper(resolved.namespacePath, interceptor.maps)
-        let cookie = resolved.cookie
-        if watching {
-            keeper.monitor = try RouteMonitor(keeper.namespace) { [weak self] in
-                Task { await self?.routesChanged(cookie) }
-            }
-            // What changed before the monitor was there.
-            try keeper.table.synchronize(keeper.namespace)
-        }
-        routes[cookie] = keeper
+        try ebpf?.removeStrangers(keeping: Set(resolved.map(\.key)), proxies: proxies)
+        let paths = Set(resolved.map(\.publicPath))
+        for path in namespaces.noted() where !paths.contains(path) { try namespaces.remove(from: path) }
     }
 
     private func routesChanged(_ cookie: UInt64) {
-        guard let keeper = routes[cookie] else { return }
-        do {
-            try keeper.table.synchronize(keeper.namespace)
-            for present in workloads.values where present.resolved.cookie == cookie {
-                let slot = try table.policies.place(present.resolved.policy)
-                try InterfaceTable.synchronize(
-                    keeper.namespace, policy: present.resolved.policy, slot: slot, interceptor.maps)
-            }
-        } catch {
-            logger.error("routes not read", metadata: ["namespace": "\(keeper.namespace.path)", "error": "\(error)"])
-        }
-    }
-
-    func forgetRoutes() throws(BPFError) {
-        let used = Set(workloads.values.map(\.resolved.cookie))
-        for (cookie, keeper) in routes where !used.contains(cookie) {
-            try keeper.table.clear()
-            try InterfaceTable.clear(cookie: cookie, interceptor.maps)
-            routes[cookie] = nil
-        }
-    }
-
-    /// What the maps know of a namespace that nobody holds any more.
-    private func forgetNamespace(_ cookie: UInt64) throws(BPFError) {
-        guard routes[cookie] == nil else { return }
-        try RouteTable.clear(cookie: cookie, interceptor.maps)
-        try InterfaceTable.clear(cookie: cookie, interceptor.maps)
+        let policies = workloads.values.filter { $0.resolved.cookie == cookie }.map(\.resolved.policy)
+        ebpf?.synchronizeRoutes(cookie, policies)
     }
 
     /// Follows selectors whose namespace or cgroup was made anew; called every few seconds.
@@ -257,7 +252,7 @@ public actor Node {
         // One that was let go is looked up anew: the kernel gives a new namespace the inode number of an old one.
         for present in workloads.values
         where present.resolved.held == nil && (present.problem != nil || !present.isCurrent) {
-            letGo(of: present)
+            if present.resolved.isPod { ebpf?.letGo(of: present.resolved.cookie) }
             do {
                 try await put(try ResolvedWorkload(present.resolved.workload), watching: true)
             } catch {
@@ -271,29 +266,15 @@ public actor Node {
         }
     }
 
-    /// Holds a namespace no longer that has lost its name, or it could never end. While processes keep it alive they
-    /// stay intercepted; what the kernel knows of it goes when it is made anew or removed from the configuration.
-    private func letGo(of present: NodeWorkload) {
-        guard present.resolved.isPod else { return }
-        routes[present.resolved.cookie] = nil
-    }
-
     /// Stops what only works while the agent runs; the kernel goes on by itself.
     func stop() async {
         for present in workloads.values { await present.fallback?.stop() }
-        routes = [:]
+        ebpf?.stop()
     }
 
     /// The workloads as the agent sees them.
     func report() -> [AgentStatus.WorkloadStatus] {
-        workloads.values.map { present in
-            AgentStatus.WorkloadStatus(
-                id: present.id, name: present.resolved.workload.name, selector: "\(present.resolved.workload.selector)",
-                mesh: present.resolved.workload.mesh ?? "custom", mechanism: present.mechanism.rawValue,
-                problem: present.problem,
-                fallbackConnections: present.fallback?.counters.accepted,
-                proxy: present.resolved.proxyIdentity)
-        }.sorted { $0.name < $1.name }
+        workloads.values.map(\.status).sorted { $0.name < $1.name }
     }
 }
 

@@ -2,21 +2,30 @@ import CWeirABI
 import Logging
 import WeirBPF
 import WeirCore
+import WeirProxy
 
 /// A workload that is in the kernel, and what the agent keeps for it.
 final class NodeWorkload {
     var resolved: ResolvedWorkload
+    /// As the kernel's maps have it; 0 with nftables, which needs none.
     let id: UInt32
-    let mechanism: Mechanism
+    let choice: MechanismChoice
     var fallback: FallbackProxy?
-    /// Keeps an unpinned attachment alive; a pinned one needs nobody.
+    /// Why it is not intercepted now.
     var problem: String?
 
-    init(_ resolved: ResolvedWorkload, id: UInt32, mechanism: Mechanism, fallback: FallbackProxy?) {
+    init(_ resolved: ResolvedWorkload, id: UInt32, choice: MechanismChoice, fallback: FallbackProxy?) {
         self.resolved = resolved
         self.id = id
-        self.mechanism = mechanism
+        self.choice = choice
         self.fallback = fallback
+    }
+
+    var status: AgentStatus.WorkloadStatus {
+        AgentStatus.WorkloadStatus(
+            id: id, name: resolved.workload.name, selector: "\(resolved.workload.selector)",
+            mesh: resolved.workload.mesh ?? "custom", mechanism: choice.mechanism.rawValue, because: choice.because,
+            problem: problem, fallbackConnections: fallback?.counters.accepted, proxy: resolved.proxyIdentity)
     }
 
     /// Whether the selector still means what it meant: a namespace or cgroup made anew under the same name is another.

@@ -5,7 +5,7 @@ import WeirCore
 
 /// A configured workload whose selector was found on this node and whose policy is compiled: all that can go wrong
 /// before the kernel is touched has not.
-struct ResolvedWorkload {
+struct ResolvedWorkload: Sendable {
     let workload: Workload
     let key: WorkloadKey
     /// The namespace whose routes and listeners matter: the pod's own, or this process's for a cgroup.
@@ -71,6 +71,20 @@ struct ResolvedWorkload {
         }
         policy = try PolicyCompiler.compile(specification)
         proxyCgroup = try workload.proxyCgroup.map { path throws(BPFError) in try Host.cgroupID(of: path) }
+    }
+}
+
+extension ResolvedWorkload {
+    /// Many at once: compiling their policies is most of the work of a start.
+    static func all(_ workloads: [Workload]) async -> [Result<ResolvedWorkload, any Error>] {
+        await withTaskGroup(of: (Int, Result<ResolvedWorkload, any Error>).self) { group in
+            for (index, workload) in workloads.enumerated() {
+                group.addTask { (index, Result { try ResolvedWorkload(workload) }) }
+            }
+            var found: [(Int, Result<ResolvedWorkload, any Error>)] = []
+            for await one in group { found.append(one) }
+            return found.sorted { $0.0 < $1.0 }.map(\.1)
+        }
     }
 }
 

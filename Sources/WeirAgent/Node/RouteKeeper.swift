@@ -1,4 +1,5 @@
 import WeirBPF
+import WeirCore
 
 /// Routing tables of one namespace, kept in the kernel.
 final class RouteKeeper {
@@ -6,9 +7,10 @@ final class RouteKeeper {
     let table: RouteTable
     var monitor: RouteMonitor?
 
-    init(_ path: String, _ maps: Maps) throws(BPFError) {
+    /// - Parameter written: what an earlier process wrote for the namespace.
+    init(_ path: String, _ maps: Maps, written: [CIDR]) throws(BPFError) {
         namespace = try NetworkNamespace(path: path)
-        table = try RouteTable(namespace, maps)
+        table = RouteTable(namespace, maps, written: written)
         try table.synchronize(namespace)
     }
 }

@@ -1,12 +1,13 @@
 import CWeirABI
 import Glibc
-public import WeirBPF
+import WeirBPF
 public import WeirCore
 
-/// What `weir explain` shows: the kernel's own answer.
+/// What `weir explain` shows: the kernel's own answer, or with nftables that of the policy its rules are written from.
 public struct Explanation: Encodable, Sendable {
     public let schema = "weir.explain/v1"
     public let workload: String
+    public let mechanism: Mechanism
     public let destination: String
     public let direction: Direction
     public let verdict: Verdict
@@ -14,7 +15,7 @@ public struct Explanation: Encodable, Sendable {
     public let because: String
     /// The annotation or key that the deciding rule comes from.
     public let source: String?
-    /// What the kernel knew of the attempt.
+    /// What was known of the attempt.
     public let facts: [String]
     /// Index of the rule in the policy.
     public let rule: Int
@@ -38,11 +39,23 @@ public struct Explanation: Encodable, Sendable {
         }
     }
 
-    public static func ask(_ question: Question, _ interceptor: Interceptor) throws -> Explanation {
-        let workloads = try WorkloadTable.read(interceptor.maps)
-        guard let workload = workloads.first(where: { $0.name == question.workload && !$0.isProxy }) else {
-            throw UnknownWorkload(question.workload, among: workloads)
+    public static func ask(_ question: Question, _ installed: Installed) throws -> Explanation {
+        let workloads = try installed.registered()
+        if let interceptor = installed.interceptor,
+            let workload = workloads.first(where: { $0.name == question.workload })
+        {
+            return try askKernel(question, workload, interceptor)
         }
+        let ruled = try installed.ruled()
+        if let noted = ruled.first(where: { $0.workload.name == question.workload }) {
+            return try Explanation(question, noted)
+        }
+        throw UnknownWorkload(question.workload, among: workloads.map(\.name) + ruled.map(\.workload.name))
+    }
+
+    private static func askKernel(
+        _ question: Question, _ workload: RegisteredWorkload, _ interceptor: Interceptor
+    ) throws -> Explanation {
         var attempt = weir_attempt()
         switch workload.key {
         case .netns(let cookie): attempt.netns = cookie
@@ -52,9 +65,8 @@ public struct Explanation: Encodable, Sendable {
         }
         attempt.direction = UInt8(question.side == .outside ? WEIR_INBOUND.rawValue : WEIR_OUTBOUND.rawValue)
         attempt.protocol = UInt8(question.isUDP ? IPPROTO_UDP : IPPROTO_TCP)
-        // Nobody's: the overflow uid belongs to no proxy.
-        attempt.uid = question.uid ?? 65534
-        attempt.gid = question.gid ?? 65534
+        attempt.uid = question.uid ?? nobody
+        attempt.gid = question.gid ?? nobody
         if question.side == .proxy { try become(&attempt, workload.policy, interceptor.maps, question) }
         attempt.destination_port = question.destination.port.bigEndian
         question.destination.address.store(in: &attempt.destination)
@@ -63,8 +75,12 @@ public struct Explanation: Encodable, Sendable {
             question, try interceptor.explain(attempt), try interceptor.maps.sources(of: workload.policy))
     }
 
+    /// The overflow uid belongs to no proxy.
+    static let nobody: UInt32 = 65534
+
     private init(_ question: Question, _ answer: weir_attempt, _ sources: [String]) {
         workload = question.workload
+        mechanism = .ebpf
         destination = question.destination.description
         direction = Direction(rawValue: answer.direction) ?? .outbound
         verdict = Verdict(rawValue: answer.verdict) ?? .direct
@@ -89,6 +105,24 @@ public struct Explanation: Encodable, Sendable {
             return
         }
         attempt.by_proxy_cgroup = 1
+    }
+
+    /// - Parameter noted: one that nftables intercepts.
+    private init(_ question: Question, _ noted: NotedWorkload) throws {
+        let namespace = try NetworkNamespace(path: noted.path)
+        let policy = try ResolvedWorkload(noted.workload).policy
+        let attempt = try NFTQuestion(question, policy, in: namespace).attempt
+        let decision = policy.decide(attempt)
+        workload = question.workload
+        mechanism = .nftables
+        destination = question.destination.description
+        direction = attempt.direction
+        verdict = decision.verdict
+        reason = decision.reason
+        because = reason.sentence
+        source = decision.source
+        facts = policy.facts(of: attempt).names
+        rule = decision.rule
     }
 
     public var text: String {

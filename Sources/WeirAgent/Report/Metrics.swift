@@ -5,29 +5,29 @@ import WeirCore
 enum Metrics {
     static let contentType = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-    static func text(_ maps: Maps) throws -> String {
-        let names = Dictionary(
-            try WorkloadTable.read(maps).map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
-        let rows = try maps.readCounters()
+    static func text(_ installed: Installed) throws -> String {
+        let own = try StatsReport.read(installed, nil).rows
+        let rows = try installed.interceptor?.maps.readCounters() ?? []
+        let lost = rows.filter { $0.workload == 0 }.reduce(0) { $0 + $1.connections }
         var out = ""
-        let own = rows.filter { $0.workload != 0 }
         family(&out, "weir_connections", "counter", "Connections by what was decided and why.")
         for row in own {
-            out += "weir_connections_total{\(labels(row, names))} \(row.connections)\n"
+            out += "weir_connections_total{\(labels(row))} \(row.counter.connections)\n"
         }
         family(&out, "weir_connections_failed", "counter", "Connections that were never established.")
-        for row in own where row.failed > 0 {
-            out += "weir_connections_failed_total{\(labels(row, names))} \(row.failed)\n"
+        for row in own where row.counter.failed > 0 {
+            out += "weir_connections_failed_total{\(labels(row))} \(row.counter.failed)\n"
         }
         family(&out, "weir_bytes", "counter", "Payload of closed connections.", unit: "bytes")
-        for row in own where row.sentBytes + row.receivedBytes > 0 {
-            out += "weir_bytes_total{\(labels(row, names)),flow=\"sent\"} \(row.sentBytes)\n"
-            out += "weir_bytes_total{\(labels(row, names)),flow=\"received\"} \(row.receivedBytes)\n"
+        for row in own where row.counter.sentBytes + row.counter.receivedBytes > 0 {
+            out += "weir_bytes_total{\(labels(row)),flow=\"sent\"} \(row.counter.sentBytes)\n"
+            out += "weir_bytes_total{\(labels(row)),flow=\"received\"} \(row.counter.receivedBytes)\n"
         }
         family(&out, "weir_flow_records_lost", "counter", "Records of connections that the ring had no room for.")
-        out += "weir_flow_records_lost_total \(rows.filter { $0.workload == 0 }.reduce(0) { $0 + $1.connections })\n"
+        out += "weir_flow_records_lost_total \(lost)\n"
         family(&out, "weir_workloads", "gauge", "Workloads that are intercepted.")
-        out += "weir_workloads \(names.count)\n"
+        let count = try installed.registered().count + installed.ruled().count
+        out += "weir_workloads \(count)\n"
         family(&out, "weir_build", "info", "This build.")
         out += "weir_build_info{version=\"\(WeirVersion.current)\"} 1\n"
         return out + "# EOF\n"
@@ -41,10 +41,11 @@ enum Metrics {
         out += "# HELP \(name) \(help)\n"
     }
 
-    private static func labels(_ row: CounterRow, _ names: [UInt32: String]) -> String {
-        let name = escape(names[row.workload] ?? "\(row.workload)")
-        return "workload=\"\(name)\",direction=\"\(row.direction.word)\",verdict=\"\(row.verdict.word)\","
-            + "reason=\"\(row.reason.word)\",protocol=\"\(row.transport)\",mechanism=\"ebpf\""
+    private static func labels(_ row: StatsReport.Row) -> String {
+        let counter = row.counter
+        return "workload=\"\(escape(row.workload))\",direction=\"\(counter.direction.word)\","
+            + "verdict=\"\(counter.verdict.word)\",reason=\"\(counter.reason.word)\","
+            + "protocol=\"\(counter.transport)\",mechanism=\"\(row.mechanism.rawValue)\""
     }
 
     private static func escape(_ text: String) -> String {

@@ -1,6 +1,6 @@
 import Glibc
 public import WeirBPF
-import WeirCore
+public import WeirCore
 
 /// What `weir check` finds, in categories as Linkerd's check has them.
 public struct NodeCheck: Encodable, Sendable {
@@ -22,6 +22,8 @@ public struct NodeCheck: Encodable, Sendable {
         public let result: Result
         public let error: String?
         public let hint: String?
+        /// A line each.
+        public let details: [String]?
     }
 
     /// The categories, in the order of the report.
@@ -29,19 +31,20 @@ public struct NodeCheck: Encodable, Sendable {
 
     /// - Parameters:
     ///   - wanted: names of categories; nil for all.
+    ///   - configuration: what it asks for decides what is a fault and what nftables makes up for.
     ///   - pins: where this node's installation is pinned.
-    public init(_ wanted: Set<String>?, pins: PinDirectory, client: AdminClient) {
+    public init(_ wanted: Set<String>?, _ configuration: Configuration, pins: PinDirectory, client: AdminClient) {
         var categories: [Category] = []
         for name in Self.all where wanted?.contains(name) ?? true {
             let checks =
                 switch name {
-                case "kernel": Self.kernel()
+                case "kernel": Self.kernel(configuration)
                 case "privileges": Self.privileges()
                 case "mounts": Self.mounts()
                 case "foreign": Self.foreign()
                 case "installation": Self.installation(pins)
                 case "agent": Self.agent(client)
-                default: Self.workloads(pins)
+                default: Self.workloads(configuration, pins)
                 }
             categories.append(Category(categoryName: name, checks: checks))
         }
@@ -58,48 +61,37 @@ public struct NodeCheck: Encodable, Sendable {
                 lines.append("\(mark) \(check.description)")
                 if let error = check.error { lines.append("    \(error)") }
                 if let hint = check.hint { lines.append("    \(hint)") }
+                lines += (check.details ?? []).map { "    \($0)" }
             }
             lines.append("")
         }
         return lines.joined(separator: "\n") + "\nStatus check results are \(success ? "√" : "×")"
     }
 
-    private static func pass(_ description: String) -> Check {
-        Check(description: description, result: .success, error: nil, hint: nil)
+    static func pass(_ description: String) -> Check {
+        Check(description: description, result: .success, error: nil, hint: nil, details: nil)
     }
 
-    private static func fail(_ description: String, _ error: String, hint: String? = nil) -> Check {
-        Check(description: description, result: .error, error: error, hint: hint)
+    static func fail(_ description: String, _ error: String, hint: String? = nil, details: [String]? = nil) -> Check {
+        Check(description: description, result: .error, error: error, hint: hint, details: details)
     }
 
-    private static func warn(_ description: String, _ error: String, hint: String? = nil) -> Check {
-        Check(description: description, result: .warning, error: error, hint: hint)
+    static func warn(_ description: String, _ error: String, hint: String? = nil, details: [String]? = nil) -> Check {
+        Check(description: description, result: .warning, error: error, hint: hint, details: details)
     }
 
-    private static func cannotSee(_ description: String) -> Check {
+    static func cannotSee(_ description: String) -> Check {
         fail(description, "cannot see that as uid \(geteuid())", hint: "run as root: sudo weir check")
     }
 
     /// One step that either works or says why not.
-    private static func attempt(_ description: String, _ body: () throws -> Void) -> Check {
+    static func attempt(_ description: String, _ body: () throws -> Void) -> Check {
         do {
             try body()
             return pass(description)
         } catch {
             return fail(description, "\(error)")
         }
-    }
-
-    private static func kernel() -> [Check] {
-        [
-            attempt("the kernel has BTF") {
-                guard access("/sys/kernel/btf/vmlinux", R_OK) == 0 else {
-                    throw InvalidValue(
-                        "there is no /sys/kernel/btf/vmlinux; boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
-                }
-            },
-            attempt("the verifier accepts every program") { try Interceptor.verify() },
-        ]
     }
 
     private static func privileges() -> [Check] {
@@ -143,6 +135,7 @@ public struct NodeCheck: Encodable, Sendable {
     private static func installation(_ pins: PinDirectory) -> [Check] {
         if geteuid() != 0 { return [cannotSee("the programs are installed")] }
         guard pins.exists else {
+            if !NFTMechanism(pins).noted().isEmpty { return [pass("nftables rules are installed")] }
             return [
                 warn(
                     "the programs are installed", "nothing is pinned under \(pins.path)",
@@ -172,30 +165,5 @@ public struct NodeCheck: Encodable, Sendable {
         }
         guard let problem = status.configurationProblem else { return [pass("the agent answers on \(client.path)")] }
         return [fail("the configuration on disk is in force", problem)]
-    }
-
-    private static func workloads(_ pins: PinDirectory) -> [Check] {
-        if geteuid() != 0 { return [cannotSee("the workloads are intercepted")] }
-        guard pins.exists else { return [] }
-        do {
-            let interceptor = try Interceptor.open(pins)
-            let steered = Set(pins.attached)
-            return try WorkloadTable.read(interceptor.maps).filter { !$0.isProxy }.map { one in
-                attempt("workload \(one.name) is intercepted") {
-                    guard try !interceptor.maps.sources(of: one.policy).isEmpty else {
-                        throw InvalidValue("its policy is missing from the kernel; run weir unload and start again")
-                    }
-                    guard case .netns(let cookie) = one.key else { return }
-                    guard steered.contains("weir_sk_lookup@\(cookie)") else {
-                        throw InvalidValue("its inbound program is not attached; restart the agent")
-                    }
-                    guard try Steering.isAlive(cookie: cookie, pins) else {
-                        throw InvalidValue("its network namespace is gone; make it anew, or remove the workload")
-                    }
-                }
-            }
-        } catch {
-            return [fail("the workloads can be read", "\(error)")]
-        }
     }
 }

@@ -1,5 +1,6 @@
 public import WeirBPF
-import WeirCore
+public import WeirCore
+import WeirNFT
 
 /// What `weir stats` shows.
 public struct StatsReport: Encodable, Sendable {
@@ -8,21 +9,33 @@ public struct StatsReport: Encodable, Sendable {
 
     public struct Row: Encodable, Sendable, Hashable {
         public let workload: String
+        /// Who counted. nftables does not know how connections ended, nor what they carried.
+        public let mechanism: Mechanism
         public var counter: CounterRow
     }
 
     /// - Parameter name: only this workload; nil for all.
     /// - Throws: also when there is no workload of that name.
-    public static func read(_ maps: Maps, _ name: String?) throws -> StatsReport {
-        let workloads = try WorkloadTable.read(maps)
-        if let name, !workloads.contains(where: { $0.name == name }) { throw UnknownWorkload(name, among: workloads) }
-        let names = Dictionary(workloads.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
-        let rows = try maps.readCounters().compactMap { row -> Row? in
-            guard row.workload != 0 else { return nil }
-            let owner = names[row.workload] ?? "(gone: \(row.workload))"
-            return name == nil || name == owner ? Row(workload: owner, counter: row) : nil
+    public static func read(_ installed: Installed, _ name: String?) throws -> StatsReport {
+        let workloads = try installed.registered()
+        let noted = try installed.namespaces.workloads()
+        if let name {
+            let names = workloads.map(\.name) + noted.map(\.workload.name)
+            guard names.contains(name) else { throw UnknownWorkload(name, among: names) }
         }
-        return StatsReport(rows: rows.sorted { $0.workload < $1.workload })
+        let names = Dictionary(workloads.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
+        var rows = try (installed.interceptor?.maps.readCounters() ?? []).compactMap { row -> Row? in
+            guard row.workload != 0 else { return nil }
+            return Row(workload: names[row.workload] ?? "(gone: \(row.workload))", mechanism: .ebpf, counter: row)
+        }
+        for one in noted where name == nil || name == one.workload.name {
+            let counted = try installed.namespaces.counters(of: one)?.rows ?? []
+            rows += counted.filter { $0.connections > 0 }.map {
+                Row(workload: one.workload.name, mechanism: .nftables, counter: CounterRow($0))
+            }
+        }
+        return StatsReport(
+            rows: rows.filter { name == nil || name == $0.workload }.sorted { $0.workload < $1.workload })
     }
 
     /// What was added since an earlier reading; rows that did not change are left out.
@@ -30,7 +43,7 @@ public struct StatsReport: Encodable, Sendable {
         func key(_ row: Row) -> [String] {
             [
                 row.workload, row.counter.direction.word, row.counter.verdict.word, row.counter.reason.word,
-                row.counter.transport,
+                row.counter.transport, row.mechanism.rawValue,
             ]
         }
         let before = Dictionary(earlier.rows.map { (key($0), $0.counter) }, uniquingKeysWith: { first, _ in first })
@@ -54,11 +67,17 @@ public struct StatsReport: Encodable, Sendable {
             numeric: [5, 6, 7, 8])
         for row in rows {
             let counter = row.counter
-            table.add([
-                row.workload, counter.direction.word, counter.verdict.word, counter.reason.word, counter.transport,
-                "\(counter.connections)", "\(counter.failed)", Quantity.bytes(counter.sentBytes),
-                Quantity.bytes(counter.receivedBytes),
-            ])
+            table.add(
+                [
+                    row.workload, counter.direction.word, counter.verdict.word, counter.reason.word, counter.transport,
+                    "\(counter.connections)",
+                ]
+                    + (row.mechanism == .nftables
+                        ? ["-", "-", "-"]
+                        : [
+                            "\(counter.failed)", Quantity.bytes(counter.sentBytes),
+                            Quantity.bytes(counter.receivedBytes),
+                        ]))
         }
         return table.text
     }
@@ -68,8 +87,16 @@ public struct StatsReport: Encodable, Sendable {
 public struct UnknownWorkload: Error, CustomStringConvertible, Sendable {
     public let description: String
 
-    public init(_ name: String, among workloads: [RegisteredWorkload]) {
-        let names = Set(workloads.map(\.name)).sorted().prefix(10).joined(separator: ", ")
+    public init(_ name: String, among workloads: [String]) {
+        let names = Set(workloads).sorted().prefix(10).joined(separator: ", ")
         description = "there is no workload \"\(name)\"; there \(names.isEmpty ? "are none" : "is \(names)")"
+    }
+}
+
+extension CounterRow {
+    fileprivate init(_ row: NFTCounters.Row) {
+        self.init(
+            workload: 0, direction: row.direction, verdict: row.verdict, reason: row.reason,
+            transport: "\(row.transport)", connections: row.connections, failed: 0, sentBytes: 0, receivedBytes: 0)
     }
 }

@@ -1,10 +1,11 @@
 import CWeirABI
 import Glibc
-public import WeirBPF
+import WeirBPF
 import WeirCore
 
 /// A workload as `weir workloads` shows it: what the kernel has, and what the agent adds.
 public struct WorkloadReport: Codable, Sendable {
+    /// 0 with nftables, which has no use for ids.
     public var id: UInt32
     public var name: String
     /// "netns:4026532177" by cookie, or "cgroup:1234" by id.
@@ -32,28 +33,38 @@ public struct WorkloadReport: Codable, Sendable {
     }
 
     /// - Parameter agent: nil when none runs.
-    public static func read(_ maps: Maps, _ agent: AgentStatus?) throws(BPFError) -> [WorkloadReport] {
-        let known = Dictionary((agent?.workloads ?? []).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        // Those of nftables are in no map: only the agent knows them.
-        let others = (agent?.workloads ?? []).filter { $0.mechanism == Mechanism.nftables.rawValue }.map { one in
-            WorkloadReport(
-                id: one.id, name: one.name, identity: "-", mesh: one.mesh, selector: one.selector,
-                mechanism: one.mechanism, policy: 0, whenProxyDown: "refuse", since: agent?.startedAt ?? 0,
-                problem: one.problem, proxy: one.proxy, pod: one.pod)
-        }
-        let own = try WorkloadTable.read(maps).filter { !$0.isProxy }.map { one in
-            let identity =
-                switch one.key {
-                case .netns(let cookie): "netns:\(cookie)"
-                case .cgroup(let id): "cgroup:\(id)"
-                }
-            let more = known[one.id]
-            return WorkloadReport(
-                id: one.id, name: one.name, identity: identity, mesh: more?.mesh, selector: more?.selector,
-                mechanism: "ebpf", policy: one.policy, whenProxyDown: one.whenProxyDown,
-                since: Double(one.value.since_ns) / 1e9, problem: more?.problem, proxy: more?.proxy, pod: more?.pod)
-        }
-        return (own + others).sorted { $0.name < $1.name }
+    public static func read(_ installed: Installed, _ agent: AgentStatus?) throws -> [WorkloadReport] {
+        let all = agent?.workloads ?? []
+        let byRules = all.filter { $0.mechanism == Mechanism.nftables.rawValue }
+        let ids = Dictionary(all.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let names = Dictionary(
+            byRules.map { (NamespaceNotes.name($0.name), $0) }, uniquingKeysWith: { first, _ in first })
+        let programs = try installed.registered().map { WorkloadReport($0, ids[$0.id]) }
+        let rules = try installed.ruled().map { WorkloadReport($0, names[$0.workload.name]) }
+        return (programs + rules).sorted { $0.name < $1.name }
+    }
+
+    private init(_ one: RegisteredWorkload, _ more: AgentStatus.WorkloadStatus?) {
+        identity =
+            switch one.key {
+            case .netns(let cookie): "netns:\(cookie)"
+            case .cgroup(let id): "cgroup:\(id)"
+            }
+        (id, name, mesh, selector) = (one.id, one.name, more?.mesh, more?.selector)
+        (mechanism, policy, whenProxyDown) = (Mechanism.ebpf.rawValue, one.policy, one.whenProxyDown)
+        (since, problem) = (Double(one.value.since_ns) / 1e9, more?.problem)
+        (proxy, pod) = (more?.proxy, more?.pod)
+    }
+
+    private init(_ one: NotedWorkload, _ more: AgentStatus.WorkloadStatus?) {
+        let cookie = try? NetworkNamespace(path: one.path).cookie
+        identity = cookie.map { "netns:\($0)" } ?? "-"
+        (id, name) = (0, more?.name ?? one.workload.name)
+        // The note names a pod's namespace; the agent knows the pod.
+        (mesh, selector) = (one.workload.mesh ?? "custom", more?.selector ?? "\(one.workload.selector)")
+        (mechanism, policy, whenProxyDown) = (Mechanism.nftables.rawValue, 0, one.workload.whenProxyDown.word)
+        (since, problem) = (one.since, more?.problem)
+        (proxy, pod) = (more?.proxy, more?.pod)
     }
 
     public static func table(_ workloads: [WorkloadReport]) -> Table {
@@ -66,7 +77,8 @@ public struct WorkloadReport: Codable, Sendable {
             table.add(
                 [
                     one.name, one.mesh ?? "-", one.proxy ?? "-", one.selector ?? "-", one.identity, one.mechanism,
-                    "\(one.policy)", one.whenProxyDown, Quantity.age(seconds: Double(time(nil)) - one.since),
+                    one.mechanism == Mechanism.nftables.rawValue ? "-" : "\(one.policy)", one.whenProxyDown,
+                    Quantity.age(seconds: Double(time(nil)) - one.since),
                 ] + (hasPods ? pod : []))
         }
         return table
@@ -101,7 +113,12 @@ public struct NodeStatus: Encodable, Sendable {
         guard installed else {
             return "mechanism  none: no programs under \(pins); start the agent (weir agent) or load them (weir load)"
         }
-        var lines = ["mechanism  ebpf: \(programs.count) programs attached, pinned under \(pins)"]
+        var lines = [
+            programs.isEmpty
+                ? "mechanism  nftables: no programs under \(pins)"
+                : "mechanism  ebpf: \(programs.count) programs attached, pinned under \(pins)"
+        ]
+        if let agent { lines.append("           \(agent.mechanism) where a workload does not say (\(agent.because))") }
         if let agent {
             let age = Quantity.age(seconds: Double(time(nil)) - agent.startedAt)
             lines.append("agent      running: pid \(agent.pid), version \(agent.version), for \(age)")

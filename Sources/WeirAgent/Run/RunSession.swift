@@ -75,7 +75,7 @@ public actor RunSession {
         try RouteTable(namespace, interceptor.maps).synchronize(namespace)
         try table.register(
             .cgroup(cgroup), name: "weir run", policy: try PolicyCompiler.compile(specification),
-            whenProxyDown: WEIR_DOWN_REFUSE)
+            whenProxyDown: WEIR_DOWN_REFUSE, followPassed: true)
     }
 
     private func specification(_ fallbackPort: UInt16?) -> PolicySpecification {

@@ -79,9 +79,9 @@ public struct RunSummary: Sendable {
         for flow in flows {
             let key = [flow.destination, flow.verdict == .direct ? "itself" : flow.target, flow.reason.word]
             sums[key, default: Sum()].connections += 1
-            sums[key, default: Sum()].failed += flow.established ? 0 : 1
-            sums[key, default: Sum()].sent += flow.sentBytes
-            sums[key, default: Sum()].received += flow.receivedBytes
+            sums[key, default: Sum()].failed += flow.end == .failed ? 1 : 0
+            sums[key, default: Sum()].sent += flow.sentBytes ?? 0
+            sums[key, default: Sum()].received += flow.receivedBytes ?? 0
         }
         var table = Table(
             ["destination", "went to", "reason", "connections", "failed", "sent", "received"], numeric: [3, 4, 5, 6])

@@ -93,6 +93,7 @@ extension Configuration.Agent {
                 pins = name
             }
         }
+        cgroup = map.take("cgroup")?.absolutePath()
         if let bool = map.take("unloadOnStop")?.bool() { unloadOnStop = bool }
         if let value = map.take("cni") { cni.read(value) }
         if let value = map.take("kubernetes") { kubernetes.read(value) }

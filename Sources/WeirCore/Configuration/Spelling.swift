@@ -1,7 +1,7 @@
 /// Finds what was likely meant by a misspelt word.
-enum Spelling {
+public enum Spelling {
     /// The candidate with the fewest changed letters, when these are at most a third of the word, or one or two.
-    static func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
+    public static func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
         let limit = max(2, word.count / 3)
         return candidates.map { (distance: distance(word.lowercased(), $0.lowercased()), candidate: $0) }
             .filter { $0.distance <= limit && $0.distance < $0.candidate.count }

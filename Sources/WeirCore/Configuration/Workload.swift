@@ -11,13 +11,16 @@ public struct Workload: Hashable, Sendable {
     public var whenProxyDown: WhenProxyDown
     /// Nil: what the node's configuration says.
     public var mechanism: Mechanism?
+    /// Whether connections that are left alone are followed to their end, for records with bytes; it costs each of
+    /// them about as much as redirecting.
+    public var followPassed: Bool
     /// What the annotations and keys add up to.
     public var policy: PolicySpecification
 
     public init(
         name: String, selector: Selector, mesh: String? = nil, annotations: [String: String] = [:],
         proxyCgroup: String? = nil, whenProxyDown: WhenProxyDown = .refuse, mechanism: Mechanism? = nil,
-        policy: PolicySpecification
+        followPassed: Bool = false, policy: PolicySpecification
     ) {
         self.name = name
         self.selector = selector
@@ -26,6 +29,7 @@ public struct Workload: Hashable, Sendable {
         self.proxyCgroup = proxyCgroup
         self.whenProxyDown = whenProxyDown
         self.mechanism = mechanism
+        self.followPassed = followPassed
         self.policy = policy
     }
 }

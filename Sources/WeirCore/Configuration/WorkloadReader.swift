@@ -16,6 +16,7 @@ struct WorkloadReader {
         let down = map.take("whenProxyDown")?.word(of: WhenProxyDown.allCases.map(\.word))
         let origin = map.take("originFrom")?.word(of: ["getsockopt", "getsockname"])
         let mechanism = map.take("mechanism")?.word(of: Mechanism.allCases.map(\.rawValue))
+        let follow = map.take("followPassed")?.bool()
         var policy: PolicyReader?
         switch (mesh, proxy) {
         case (let mesh?, nil):
@@ -36,7 +37,8 @@ struct WorkloadReader {
         workload = Workload(
             name: name, selector: selector, mesh: reader.profile?.name, annotations: reader.annotations,
             proxyCgroup: reader.proxyCgroup, whenProxyDown: down.flatMap(WhenProxyDown.init(word:)) ?? .refuse,
-            mechanism: mechanism.flatMap(Mechanism.init(rawValue:)), policy: specification)
+            mechanism: mechanism.flatMap(Mechanism.init(rawValue:)), followPassed: follow ?? false,
+            policy: specification)
     }
 
     private static func name(_ map: inout YAMLMapping) -> String? {

@@ -37,6 +37,7 @@ struct WorkloadWriter {
         writer.value("whenProxyDown", workload.whenProxyDown.word, origin: origin("whenProxyDown"))
         writer.value(
             "originFrom", policy.originFromSocketName ? "getsockname" : "getsockopt", origin: origin("originFrom"))
+        writer.value("followPassed", workload.followPassed, origin: origin("followPassed"))
         if let mechanism = workload.mechanism {
             writer.value("mechanism", mechanism.rawValue, origin: origin("mechanism"))
         }

@@ -28,10 +28,11 @@
 #include <linux/types.h>
 
 /* Raised when a map's key, value or meaning changes; kept in weir_settings. */
-#define WEIR_ABI_VERSION 1
+#define WEIR_ABI_VERSION 2
 
 #define WEIR_NAME_SIZE 96	/* bytes, with the terminating zero */
 #define WEIR_MAX_WORKLOADS 16384
+#define WEIR_POD_SLOTS 4096	/* of weir_podslots; a power of two */
 #define WEIR_MAX_POLICIES 4096	/* slots of distinct policies; equal policies share one */
 #define WEIR_MAX_RULES 32	/* per direction */
 #define WEIR_MAX_SOURCES 64	/* names that rules cite */
@@ -199,6 +200,10 @@ enum weir_when_proxy_down {
 	WEIR_DOWN_DIRECT = 2,
 };
 
+enum weir_workload_flag {
+	WEIR_WORKLOAD_FOLLOW_PASSED = 1 << 0,	/* connections left alone get a record at their end, with bytes */
+};
+
 enum weir_role {
 	WEIR_ROLE_WORKLOAD = 0,
 	WEIR_ROLE_PROXY = 1,	/* in weir_cgroups only: the workload's sidecar */
@@ -211,7 +216,7 @@ struct weir_workload {
 	__u8 role;		/* enum weir_role */
 	__u8 when_proxy_down;	/* enum weir_when_proxy_down */
 	__be16 fallback_port;	/* of Weir's own proxy on 127.0.0.1 and ::1, 0 for none */
-	__u32 pad;
+	__u32 flags;		/* enum weir_workload_flag */
 	__u64 since_ns;		/* CLOCK_REALTIME */
 	char name[WEIR_NAME_SIZE];
 };
@@ -294,6 +299,11 @@ struct weir_tuple {
 	__u32 pad;
 };
 
+/* Value of weir_targets: 1 for each port, in host order, that a connection with an origin was ever sent to. */
+struct weir_targets {
+	__u8 ports[65536];
+};
+
 /* Value of weir_origins: what the accepted socket takes over. */
 struct weir_origin {
 	__u8 address[16];
@@ -311,20 +321,21 @@ enum weir_socket_flag {
 	WEIR_SOCKET_SENT = 1 << 3,	/* its handshake stands in weir_origins */
 	WEIR_SOCKET_ESTABLISHED = 1 << 4,
 	WEIR_SOCKET_NAMED = 1 << 5,	/* its getsockname() gives the origin */
-	WEIR_SOCKET_BORROWED = 1 << 7,	/* calls its own namespace from an address that may not be of it (TPROXY) */
 	WEIR_SOCKET_LANDED = 1 << 6,	/* its getsockname() gives the first address of the interface it came in by */
+	WEIR_SOCKET_BORROWED = 1 << 7,	/* calls its own namespace from an address that may not be of it (TPROXY) */
+	WEIR_SOCKET_TAKER = 1 << 8,	/* a listener that inbound connections are steered to, or accepted by one */
 };
 
 /* Value of weir_socks: what is known of one socket, and dies with it. */
 struct weir_socket {
 	__u32 workload;
-	__u8 flags;		/* enum weir_socket_flag */
+	__u16 flags;		/* enum weir_socket_flag */
 	__u8 verdict;
-	__u8 reason;
-	__u8 direction;
+	__u8 reason;		/* of a taker: why connections come to it */
 	__u8 origin[16];	/* what the application asked for */
 	__be16 origin_port;
-	__u16 pad;
+	__u8 direction;
+	__u8 pad;
 	__u32 pad2;
 	__u64 started_ns;	/* CLOCK_MONOTONIC */
 };
@@ -366,9 +377,10 @@ struct weir_counter {
 enum weir_flow_end {
 	WEIR_FLOW_CLOSED = 0,	/* was established */
 	WEIR_FLOW_FAILED = 1,	/* never established: refused, timed out or given up */
+	WEIR_FLOW_PASSED = 2,	/* left alone, and not looked at again: no bytes, no source port */
 };
 
-/* One record of weir_flows, at the close of a connection. */
+/* One record of weir_flows: at the close of a connection, or when it was let pass. */
 struct weir_flow {
 	__u64 started_ns;	/* CLOCK_MONOTONIC */
 	__u64 ended_ns;

@@ -1,0 +1,151 @@
+import CWeirABI
+import Logging
+import WeirBPF
+import WeirCore
+
+/// Interception by BPF programs, and the routes and interfaces that their decisions need.
+///
+/// Order matters when a workload comes: its routes, then its policy, then its entry (from which moment its
+/// connections are decided), then the proxy's older listeners, and last the steering of inbound connections.
+final class EBPFMechanism {
+    let interceptor: Interceptor
+    let table: WorkloadTable
+    private let logger: Logger
+    private var routes: [UInt64: RouteKeeper] = [:]
+    /// What stands in the kernel of namespaces that are not held, by an earlier process or since they were let go.
+    private var inherited: [UInt64: [CIDR]]
+    /// Told the cookie of a namespace whose routes or interfaces have changed.
+    private let routesChanged: @Sendable (UInt64) -> Void
+
+    /// Installs the programs, or takes over those that are installed.
+    /// - Parameter cgroup: what a new installation is attached to; nil for the root.
+    init(
+        _ pins: PinDirectory, cgroup: String?, logger: Logger, routesChanged: @escaping @Sendable (UInt64) -> Void
+    ) throws(BPFError) {
+        interceptor = try Interceptor.install(pins, cgroup: cgroup)
+        table = try WorkloadTable(interceptor)
+        inherited = try RouteTable.written(interceptor.maps)
+        self.logger = logger
+        self.routesChanged = routesChanged
+    }
+
+    /// Puts the policies of workloads that are about to be entered into the kernel, which many at once do faster.
+    /// - Returns: their slots.
+    func prepare(_ resolved: [ResolvedWorkload]) throws(BPFError) -> [WorkloadKey: UInt32] {
+        let slots = try table.policies.place(resolved.map(\.policy))
+        return Dictionary(zip(resolved.map(\.key), slots), uniquingKeysWith: { $1 })
+    }
+
+    /// Enters a workload: from here on its connections are decided.
+    /// - Parameter prepared: the slot of its policy, if it has one already.
+    /// - Returns: the workload's id.
+    func enter(
+        _ resolved: ResolvedWorkload, prepared: UInt32?, fallbackPort: UInt16?, watching: Bool
+    ) throws(BPFError) -> UInt32 {
+        try keepRoutes(of: resolved, watching: watching)
+        let slot = if let prepared { prepared } else { try table.policies.place(resolved.policy) }
+        if let keeper = routes[resolved.cookie] {
+            try InterfaceTable.synchronize(
+                keeper.namespace, policy: resolved.policy, slot: slot, interceptor.maps)
+        }
+        return try table.register(
+            resolved.key, name: resolved.workload.name, slot: slot,
+            whenProxyDown: weir_when_proxy_down(UInt32(resolved.workload.whenProxyDown.rawValue)),
+            fallbackPort: fallbackPort ?? 0, followPassed: resolved.workload.followPassed)
+    }
+
+    /// Enters the workload's proxy, and has inbound connections steered to it.
+    func steer(_ resolved: ResolvedWorkload, id: UInt32) throws(BPFError) {
+        if let cgroup = resolved.proxyCgroup, let slot = try table.value(of: resolved.key)?.policy {
+            try table.registerProxy(cgroup: cgroup, of: id, policy: slot, name: resolved.workload.name)
+        }
+        guard resolved.isPod else { return }
+        let namespace = try NetworkNamespace(path: resolved.namespacePath)
+        var ports = [resolved.policy.inboundPort]
+        // What comes in by a virtual interface goes to the outbound port.
+        if !resolved.policy.interfaces.isEmpty { ports.append(resolved.policy.outboundPort) }
+        for port in ports.compactMap(\.self) {
+            let found = try ListenerAdoption.adopt(port: port, in: namespace, interceptor.maps)
+            if found > 0 {
+                logger.info(
+                    "listeners adopted", metadata: ["workload": "\(resolved.workload.name)", "count": "\(found)"])
+            }
+        }
+        _ = try Steering(namespace, interceptor)
+    }
+
+    /// The port of a workload's fallback proxy as the kernel has it, in host order.
+    func fallbackPort(of key: WorkloadKey) throws(BPFError) -> UInt16? {
+        guard let port = try table.value(of: key)?.fallback_port, port != 0 else { return nil }
+        return UInt16(bigEndian: port)
+    }
+
+    func remove(_ resolved: ResolvedWorkload) throws(BPFError) {
+        try table.remove(resolved.key)
+        if resolved.isPod { try forgetNamespace(resolved.cookie) }
+        if let cgroup = resolved.proxyCgroup { try table.remove(.cgroup(cgroup)) }
+    }
+
+    /// Removes what an earlier agent registered and this configuration does not have.
+    /// - Parameter proxies: cgroups of the proxies of workloads that stay.
+    func removeStrangers(keeping keys: Set<WorkloadKey>, proxies: Set<WorkloadKey>) throws(BPFError) {
+        for registered in try WorkloadTable.read(interceptor.maps)
+        where !keys.contains(registered.key) && !(registered.isProxy && proxies.contains(registered.key)) {
+            try table.remove(registered.key)
+        }
+    }
+
+    private func keepRoutes(of resolved: ResolvedWorkload, watching: Bool) throws(BPFError) {
+        guard routes[resolved.cookie] == nil else { return }
+        let keeper = try RouteKeeper(
+            resolved.namespacePath, interceptor.maps, written: inherited.removeValue(forKey: resolved.cookie) ?? [])
+        if watching {
+            let (cookie, changed) = (resolved.cookie, routesChanged)
+            keeper.monitor = try RouteMonitor(keeper.namespace) { changed(cookie) }
+            // What changed before the monitor was there.
+            try keeper.table.synchronize(keeper.namespace)
+        }
+        routes[resolved.cookie] = keeper
+    }
+
+    /// Reads a namespace's routes and interfaces again.
+    /// - Parameter policies: of the workloads in it.
+    func synchronizeRoutes(_ cookie: UInt64, _ policies: [CompiledPolicy]) {
+        guard let keeper = routes[cookie] else { return }
+        do {
+            try keeper.table.synchronize(keeper.namespace)
+            for policy in policies {
+                let slot = try table.policies.place(policy)
+                try InterfaceTable.synchronize(keeper.namespace, policy: policy, slot: slot, interceptor.maps)
+            }
+        } catch {
+            logger.error("routes not read", metadata: ["namespace": "\(keeper.namespace.path)", "error": "\(error)"])
+        }
+    }
+
+    /// Forgets the routes of namespaces that no workload lives in any more.
+    func forgetRoutes(keeping used: Set<UInt64>) throws(BPFError) {
+        for (cookie, keeper) in routes where !used.contains(cookie) {
+            try keeper.table.clear()
+            try InterfaceTable.clear(cookie: cookie, interceptor.maps)
+            routes[cookie] = nil
+        }
+    }
+
+    /// What the maps know of a namespace that nobody holds any more.
+    private func forgetNamespace(_ cookie: UInt64) throws(BPFError) {
+        guard routes[cookie] == nil else { return }
+        inherited[cookie] = nil
+        try RouteTable.clear(cookie: cookie, interceptor.maps)
+        try InterfaceTable.clear(cookie: cookie, interceptor.maps)
+    }
+
+    /// Holds a namespace no longer that has lost its name, or it could never end. While processes keep it alive they
+    /// stay intercepted; what the kernel knows of it goes when it is made anew or removed from the configuration.
+    func letGo(of cookie: UInt64) {
+        if let keeper = routes.removeValue(forKey: cookie) { inherited[cookie] = keeper.table.prefixes }
+    }
+
+    /// Stops following changes.
+    func stop() { routes = [:] }
+}

@@ -1,0 +1,66 @@
+/// Where a policy and somebody's iptables rules decide differently, found out by asking both.
+public struct IPTablesComparison: Sendable {
+    /// One sentence for each kind of difference, with an example.
+    public let differences: [String]
+    /// Rules that are not understood and would decide some attempt.
+    public let unknown: [String]
+    /// How many attempts were decided by both.
+    public let count: Int
+
+    /// - Parameter own: the addresses of the namespace.
+    public init(_ policy: CompiledPolicy, _ rules: IPTables, own: [Address]) {
+        let attempts = IPTablesProbes(policy, rules, own: own).attempts
+        var unknown: Set<String> = []
+        var found: [Kind: (first: Attempt, count: Int)] = [:]
+        for attempt in attempts {
+            let decision = policy.decide(attempt)
+            let outcome = rules.decide(attempt)
+            if case .unknown(let rule) = outcome { unknown.insert(rule.text) }
+            guard outcome.differs(from: policy.port(of: decision.verdict), attempt) else { continue }
+            let kind = Kind(direction: attempt.direction, transport: attempt.transport, ours: decision, theirs: outcome)
+            found[kind, default: (attempt, 0)].count += 1
+        }
+        differences = found.map { Self.sentence($0, $1.first, more: $1.count - 1, policy) }.sorted()
+        self.unknown = unknown.sorted()
+        count = attempts.count
+    }
+
+    private struct Kind: Hashable {
+        let direction: Direction
+        let transport: Transport
+        let ours: Decision
+        let theirs: IPTables.Outcome
+    }
+
+    private static func sentence(_ kind: Kind, _ first: Attempt, more: Int, _ policy: CompiledPolicy) -> String {
+        let who = kind.direction == .outbound ? "uid \(first.uid) gid \(first.gid)" : "\(first.source ?? .any4)"
+        let destination = Endpoint(address: first.destination, port: first.port)
+        let port = policy.port(of: kind.ours.verdict).map { "to port \($0)" } ?? kind.ours.verdict.word
+        return "\(kind.direction.word) \(kind.transport) from \(who) to \(destination): "
+            + "Weir \(port) (\(kind.ours.reason.word), \(kind.ours.source)), iptables \(kind.theirs)"
+            + (more > 0 ? ", and \(more) like it" : "")
+    }
+}
+
+extension IPTables.Outcome {
+    /// - Parameter port: where the policy redirects to; nil: nowhere.
+    fileprivate func differs(from port: UInt16?, _ attempt: Attempt) -> Bool {
+        switch self {
+        case .direct: port != nil
+        case .redirected(let other, _): (other ?? attempt.port) != port
+        case .dropped: true
+        case .unknown: false
+        }
+    }
+}
+
+extension IPTables.Outcome: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .direct: "direct"
+        case .redirected(let port, let rule): "to \(port.map { "port \($0)" } ?? "the same port") by \(rule.text)"
+        case .dropped(let rule): "drops it by \(rule.text)"
+        case .unknown(let rule): "may decide by \(rule.text)"
+        }
+    }
+}

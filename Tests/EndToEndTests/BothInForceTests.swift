@@ -1,0 +1,63 @@
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// A mesh's own rules still stand in a workload's namespace: `weir check` says so, and what they decide differently.
+    @Suite struct BothInForce {
+        private static let title = "is intercepted by Weir alone"
+
+        @Test(arguments: ["legacy", "nft"])
+        func istio(_ variant: String) throws {
+            let pod = try Pod(number: 67)
+            for family in Family.allCases {
+                let program = "\(family == .ipv4 ? "ip" : "ip6")tables-\(variant)-restore"
+                try Command.run([program], in: pod.namespace.place, stdin: IPTables.rules(family))
+            }
+            let weir = try Installation([.istio(pod, "dns: all")])
+            let same = try weir.run(["check", "--category", "workloads"])
+            observed("the same in both, with iptables-\(variant)", same.output)
+            #expect(same.status == 0)
+            #expect(same.output.contains("‼ workload \(pod.namespace.name) \(Self.title)"))
+            #expect(same.output.contains("iptables rules of istio stand in its namespace: both are in force"))
+            for program in ["iptables-\(variant)-save", "ip6tables-\(variant)-save"] {
+                #expect(same.output.contains("\(program): "))
+            }
+            #expect(!same.output.contains("these decided differently"))
+            #expect(!same.output.contains("is not understood"))
+
+            try weir.configure([
+                .istio(pod, "dns: all\noutbound: {excludePorts: [9000], excludeRanges: [10.96.0.0/16]}")
+            ])
+            let other = try weir.run(["check", "--category", "workloads"])
+            observed("another in each, with iptables-\(variant)", other.output)
+            #expect(other.status == 1)
+            for part in [
+                "9000: Weir direct (excluded_port, outbound.excludePorts), iptables to port 15001 by -A ISTIO_REDIRECT",
+                "Weir direct (excluded_range, outbound.excludeRanges), iptables to port 15001 by -A ISTIO_REDIRECT",
+            ] {
+                #expect(other.output.contains(part), "\(part)")
+            }
+        }
+
+        @Test func nobodyElse() throws {
+            let pod = try Pod(number: 68)
+            let weir = try Installation([.istio(pod)], mechanism: "nftables")
+            try weir.load()
+            let check = try weir.succeed(["check", "--category", "workloads"])
+            #expect(check.contains("√ workload \(pod.namespace.name) \(Self.title)"))
+            // To look at tables must not make them.
+            let names = try Command.run(["cat", "/proc/thread-self/net/ip_tables_names"], in: pod.namespace.place)
+            #expect(names == "")
+            try weir.succeed(["unload"])
+        }
+
+        @Test func rulesThatAreNotCompared() throws {
+            let pod = try Pod(number: 69)
+            try Command.run(["nft", "add table inet istio-proxy-nat"], in: pod.namespace.place)
+            let weir = try Installation([.istio(pod)])
+            let check = try weir.succeed(["check", "--category", "workloads"])
+            #expect(
+                check.contains("the nftables table inet istio-proxy-nat is in force, too; its rules are not compared"))
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// What a workload is intercepted with: chosen, said, and changed while it works.
+    @Suite struct Mechanisms {
+        private static let destination = Endpoint(Family.ipv4.destination(60), 80)
+
+        /// The kernel refuses bpf(2): nftables takes its place, and every command goes on without maps.
+        @Test func autoWithoutPrograms() throws {
+            let pod = try Pod(number: 60)
+            let name = pod.namespace.name
+            let stubs = try stubs(of: pod)
+            let weir = try Installation([.istio(pod, "outbound: {excludePorts: [9000]}")], mechanism: "auto")
+            let agent = try weir.startAgent(in: .withoutBPF)
+            #expect(agent.errors.contains("no BPF programs; nftables takes their place"))
+            try expectRedirected(pod, in: Family.allCases)
+            #expect(try reached(pod, Endpoint(Self.destination.address, 9000)) == "outside")
+
+            for isRunning in [true, false] {
+                let status = try weir.run(["status"], in: .withoutBPF)
+                #expect(status.status == 0, "\(status.output)\(status.errors)")
+                #expect(status.output.contains("mechanism  nftables: no programs under"))
+                #expect(status.output.contains("cannot load the BPF programs: operation not permitted") == isRunning)
+                #expect(try weir.succeed(["workloads"], in: .withoutBPF).contains(name))
+                #expect(try weir.connections(of: name, "outbound") == 2)
+                #expect(try weir.connections(of: name, "inbound") == 2)
+                #expect(try weir.connections(of: name, "excluded_port") == 1)
+                try expectExplanations(weir, pod)
+                let check = try weir.run(["check", "--skip", "foreign"], in: .withoutBPF)
+                observed("weir check without bpf(2)", check.output)
+                #expect(check.status == 0)
+                #expect(check.output.contains("√ workload \(name) is intercepted"))
+                #expect(check.output.contains("workloads are intercepted with nftables (auto: cannot load"))
+                if isRunning { agent.stop(SIGKILL) }
+            }
+            #expect(try weir.succeed(["unload"], in: .withoutBPF).contains("1 namespaces cleaned"))
+            #expect(weir.isGone)
+            #expect(try reached(pod, Self.destination) == "outside")
+            for stub in stubs { stub.process.stop() }
+        }
+
+        private func expectExplanations(_ weir: Installation, _ pod: Pod) throws {
+            let name = pod.namespace.name
+            for (question, answer) in [
+                ([Self.destination.description], ["outbound to", ": outbound (outbound)", "decided by "]),
+                (["\(Self.destination.address):9000"], ["direct (excluded_port)", "decided by outbound.excludePorts"]),
+                ([Self.destination.description, "--from", "proxy"], ["direct (proxy)"]),
+                (["127.0.0.1:80"], ["direct (local_address)", "local"]),
+                (["\(pod.address(.ipv4)):8080", "--from", "outside"], ["inbound (inbound)"]),
+                (["\(pod.address(.ipv4)):8080", "--from", "proxy"], ["inbound (own_address)", "local"]),
+            ] {
+                let text = try weir.succeed(["explain", name] + question, in: .withoutBPF)
+                observed("explain \(question)", text)
+                for part in answer { #expect(text.contains(part), "\(question)") }
+            }
+        }
+
+        @Test func autoWithPrograms() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 61)
+            let stubs = try stubs(of: pod)
+            let weir = try Installation([.istio(pod, "")], mechanism: "auto")
+            let agent = try weir.startAgent()
+            try expectRedirected(pod, in: Family.allCases)
+            let status = try weir.succeed(["status"])
+            #expect(status.contains("ebpf where a workload does not say (auto: the kernel takes every program)"))
+            #expect(agent.poll() == nil)
+            try weir.succeed(["unload"])
+            for stub in stubs { stub.process.stop() }
+        }
+
+        /// Who asks for programs gets them or a sentence.
+        @Test(arguments: ["agent", "load"])
+        func programsThatCannotBeHad(_ command: String) throws {
+            let pod = try Pod(number: 62)
+            let weir = try Installation([.istio(pod, "mechanism: ebpf")], mechanism: "auto")
+            let result = try weir.run([command], in: .withoutBPF)
+            #expect(result.status == 2)
+            #expect(result.errors.contains("weir: cannot load the BPF programs: operation not permitted; run as root"))
+            #expect(weir.isGone)
+        }
+
+        /// From one mechanism to the other and back, by an agent that started without programs.
+        @Test func switching() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 63)
+            let stubs = try stubs(of: pod)
+            let weir = try Installation([.istio(pod, "")], mechanism: "nftables")
+            let agent = try weir.startAgent()
+            #expect(access("/sys/fs/bpf/\(weir.pins)", F_OK) != 0, "programs that nobody asked for")
+            let making = try BusyClient(.make, to: Self.destination, in: pod.application)
+            for mechanism in ["ebpf", "nftables", "ebpf", "nftables"] {
+                try weir.configure([.istio(pod, "")], mechanism: mechanism)
+                agent.signal(SIGHUP)
+                let isSwitched = try Eventually.value {
+                    try weir.succeed(["workloads"]).contains("  \(mechanism)  ") ? true : nil
+                }
+                #expect(isSwitched == true)
+                try expectRedirected(pod, in: Family.allCases)
+            }
+            let reached = try making.finishMaking()
+            observed("connections made while the mechanism changed four times", "\(reached)")
+            #expect(Set(reached.keys) == ["proxy \(Self.destination)"])
+            try weir.succeed(["unload"])
+            for stub in stubs { stub.process.stop() }
+        }
+
+        /// What was removed from the configuration while no agent ran goes when one runs again.
+        @Test func removedMeanwhile() throws {
+            let pod = try Pod(number: 64)
+            let stubs = try stubs(of: pod)
+            let weir = try Installation([.istio(pod, "")], mechanism: "nftables")
+            let first = try weir.startAgent()
+            #expect(try reached(pod, Self.destination) == "proxy")
+            first.stop(SIGKILL)
+            try weir.configure([], mechanism: "nftables")
+            let second = try weir.startAgent()
+            #expect(try reached(pod, Self.destination) == "outside")
+            #expect(second.poll() == nil)
+            try weir.succeed(["unload"])
+            for stub in stubs { stub.process.stop() }
+        }
+
+        private func stubs(of pod: Pod) throws -> [Listener] {
+            [try .proxy(in: pod), try .outside(of: pod), try .application(in: pod)]
+        }
+
+        private func reached(_ pod: Pod, _ destination: Endpoint) throws -> String? {
+            try Attempt.run("blocking", to: destination, in: pod.application).facts?.name
+        }
+
+        private func expectRedirected(_ pod: Pod, in families: [Family]) throws {
+            for family in families {
+                let destination = Endpoint(family.destination(60), 80)
+                let outbound = try Attempt.run("blocking", to: destination, in: pod.application)
+                #expect(outbound.facts?.name == "proxy" && outbound.facts?.port == 15001, "\(outbound)")
+                #expect(outbound.facts?.origin == destination)
+                let own = Endpoint(pod.address(family), 8080)
+                let inbound = try Attempt.run("blocking", to: own, in: pod.outside.place)
+                #expect(inbound.facts?.name == "proxy" && inbound.facts?.port == 15006, "\(inbound)")
+                #expect(inbound.facts?.origin == own)
+            }
+        }
+    }
+}
