@@ -13,13 +13,16 @@ let c: [CSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]
 let package = Package(
     name: "weir",
     products: [
-        .executable(name: "weir", targets: ["weir"])
+        .executable(name: "weir", targets: ["weir"]),
+        .executable(name: "weir-cni", targets: ["weir-cni"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -44,10 +47,27 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], swiftSettings: swift),
         .target(name: "WeirNFT", dependencies: ["WeirCore", "CWeirABI"], swiftSettings: swift),
+        // Nothing but the standard library, because the plugin runs on the node, outside of every image.
+        .target(name: "WeirCNI", swiftSettings: swift),
+        .executableTarget(
+            name: "weir-cni", dependencies: ["WeirCNI"], swiftSettings: swift,
+            linkerSettings: [.unsafeFlags(["-static-executable"])]),
+        .target(
+            name: "WeirKubernetes",
+            dependencies: [
+                "WeirCore",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Yams", package: "Yams"),
+            ], swiftSettings: swift),
         .target(
             name: "WeirAgent",
             dependencies: [
-                "WeirBPF", "WeirCore", "WeirNFT", "WeirProxy", "CWeirABI",
+                "WeirBPF", "WeirCNI", "WeirCore", "WeirKubernetes", "WeirNFT", "WeirProxy", "CWeirABI",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -58,7 +78,7 @@ let package = Package(
         .executableTarget(
             name: "weir",
             dependencies: [
-                "CWeirBPF", "WeirAgent", "WeirBPF", "WeirCore", "WeirProxy",
+                "CWeirBPF", "WeirAgent", "WeirBPF", "WeirCNI", "WeirCore", "WeirProxy",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -92,6 +112,14 @@ let package = Package(
         .testTarget(
             name: "WeirBPFTests", dependencies: ["TestSupport", "WeirBPF", "WeirCore", "CWeirABI"], swiftSettings: swift
         ),
+        // Not after weir-cni itself, whose way of linking would become the tests'.
+        .testTarget(
+            name: "WeirCNITests", dependencies: ["TestSupport", "WeirCNI"], exclude: ["Golden"], swiftSettings: swift),
+        .testTarget(
+            name: "WeirKubernetesTests",
+            dependencies: [
+                "TestSupport", "WeirKubernetes", "WeirCore", .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: swift),
         .testTarget(name: "CommandTests", dependencies: ["TestSupport", "weir"], swiftSettings: swift),
         .plugin(name: "EmbedBPF", capability: .buildTool()),
     ],

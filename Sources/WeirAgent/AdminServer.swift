@@ -11,13 +11,15 @@ import WeirCore
 struct AdminServer: Sendable {
     let agent: Agent
     let hub: FlowHub
+    let pods: PodKeeper?
     let logger: Logger
     private let stopRequests: AsyncStream<Void>
     private let stop: AsyncStream<Void>.Continuation
 
-    init(agent: Agent, hub: FlowHub, logger: Logger) {
+    init(agent: Agent, hub: FlowHub, pods: PodKeeper?, logger: Logger) {
         self.agent = agent
         self.hub = hub
+        self.pods = pods
         var quiet = logger
         quiet.logLevel = .warning
         self.logger = quiet
@@ -28,7 +30,11 @@ struct AdminServer: Sendable {
     func requestStop() { stop.yield() }
 
     /// Serves until `requestStop` or POST /v1/stop.
-    func serve(_ configuration: Configuration.Agent, ready: @escaping @Sendable () async -> Void) async throws {
+    /// - Parameter stopping: what has to be over when nobody answers any more.
+    func serve(
+        _ configuration: Configuration.Agent, ready: @escaping @Sendable () async -> Void,
+        stopping: @escaping @Sendable () async -> Void
+    ) async throws {
         try prepare(configuration.socket)
         defer { unlink(configuration.socket) }
         let listening = Countdown(2, then: ready)
@@ -49,6 +55,7 @@ struct AdminServer: Sendable {
             tasks.addTask { try await services.run() }
             tasks.addTask {
                 for await _ in stopRequests { break }
+                await stopping()
                 hub.end()
                 await services.triggerGracefulShutdown()
             }
@@ -78,6 +85,8 @@ struct AdminServer: Sendable {
             guard let problem = await agent.reload() else { return Response(status: .noContent) }
             return Response(status: .conflict, body: .init(byteBuffer: ByteBuffer(string: problem + "\n")))
         }
+        CNIRoutes(pods: pods).add(to: router)
+        AdoptionRoute(pods: pods).add(to: router)
         router.post("/v1/stop") { _, _ in
             requestStop()
             return Response(status: .noContent)

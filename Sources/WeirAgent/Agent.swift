@@ -2,6 +2,7 @@ import Glibc
 public import Logging
 import UnixSignals
 import WeirBPF
+import WeirCNI
 import WeirCore
 import WeirProxy
 
@@ -11,11 +12,12 @@ public actor Agent {
     private let pins: PinDirectory
     private let logger: Logger
     private let node: Node
+    let pods: PodKeeper?
     private let hub = FlowHub()
     private let accessLog = AccessLog(descriptor: STDERR_FILENO)
     private let startedAt = Agent.now()
-    /// What the running kernel lets the same-node short cut do.
-    private let acceleration: AccelerationStatus
+    private let stopKeepingPlugin = StopSignal()
+    private var pluginKeeper: Task<Void, Never>?
     private var configuration: Configuration
     private var configurationProblem: String?
     private var seen: FileIdentity?
@@ -31,18 +33,24 @@ public actor Agent {
         try Host.requireRoot("intercept traffic")
         try AdminClient(path: configuration.agent.socket).refuseIfAnswered()
         node = Node(pins, logger: logger, accessLog: accessLog)
+        let kubernetes = configuration.agent.kubernetes
+        pods = kubernetes.enabled ? try PodKeeper(node, kubernetes, pins, logger: logger) : nil
     }
 
     /// Runs until SIGTERM, SIGINT or `POST /v1/stop`. The programs stay: traffic is intercepted as before.
     public func run() async throws {
+        if pods != nil { await node.awaitPods() }
         // Installs the programs, or takes over those that are installed.
         try await node.start(configuration)
-        let admin = AdminServer(agent: self, hub: hub, logger: logger)
+        let admin = AdminServer(agent: self, hub: hub, pods: pods, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let settings = configuration.agent
-            group.addTask { try await admin.serve(settings) { await self.ready() } }
+            group.addTask {
+                try await admin.serve(settings, ready: { await self.ready() }, stopping: { await self.leavePlugin() })
+            }
             group.addTask { try await self.readFlows() }
             group.addTask { try await self.watch() }
+            if let pods { group.addTask { await pods.run() } }
             group.addTask { for await _ in await UnixSignalsSequence(trapping: .sighup) { await self.reload() } }
             group.addTask {
                 for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { admin.requestStop() }
@@ -51,9 +59,15 @@ public actor Agent {
             try await group.next()
             group.cancelAll()
         }
+        await leavePlugin()
         await node.stop()
         await accessLog.close()
-        logger.info("agent stopped; interception goes on in the kernel")
+        if configuration.agent.unloadOnStop {
+            let removed = try Installation.remove(configuration.agent)
+            logger.info("agent stopped; everything is unloaded", metadata: ["programs": "\(removed?.programs ?? 0)"])
+        } else {
+            logger.info("agent stopped; interception goes on in the kernel")
+        }
     }
 
     private func ready() {
@@ -61,6 +75,29 @@ public actor Agent {
         logger.info(
             "agent ready",
             metadata: ["workloads": "\(configuration.workloads.count)", "socket": "\(configuration.agent.socket)"])
+        // Not before: the plugin keeps pods from starting while nobody answers it.
+        if configuration.agent.cni.install { keepPluginInstalled() }
+    }
+
+    private func keepPluginInstalled() {
+        let keeper = InstallKeeper(PluginInstallation.installer(configuration.agent)) { [logger] event in
+            PluginInstallation.log(event, to: logger)
+        }
+        let stop = stopKeepingPlugin
+        pluginKeeper = Task {
+            await withCheckedContinuation { ended in
+                Thread.start {
+                    keeper.run(until: stop)
+                    ended.resume()
+                }
+            }
+        }
+    }
+
+    /// The plugin stays as it is; `weir unload`, which sees that nobody answers, may remove it.
+    private func leavePlugin() async {
+        stopKeepingPlugin.stop()
+        await pluginKeeper?.value
     }
 
     /// Reads the configuration again. A bad one changes nothing and is reported.
@@ -89,6 +126,7 @@ public actor Agent {
                 await reload()
             }
             await node.refresh()
+            await pods?.refresh()
         }
     }
 
@@ -118,10 +156,12 @@ public actor Agent {
     }
 
     func status() async -> AgentStatus {
-        AgentStatus(
+        var workloads = await node.report()
+        await pods?.describe(&workloads)
+        return AgentStatus(
             version: WeirVersion.current, pid: getpid(), startedAt: startedAt, configuration: file,
             configurationProblem: configurationProblem, mechanism: await node.choice.mechanism.rawValue,
-            because: await node.choice.because, acceleration: await node.tested, workloads: await node.report())
+            because: await node.choice.because, acceleration: await node.tested, workloads: workloads, kubernetes: await pods?.status())
     }
 
     func metrics() async throws -> String {

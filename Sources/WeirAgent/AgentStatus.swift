@@ -15,6 +15,8 @@ public struct AgentStatus: Codable, Sendable {
     /// Nil while no workload asks for what has to be tested.
     public var acceleration: AccelerationStatus?
     public var workloads: [WorkloadStatus]
+    /// Nil when the configuration takes no pods.
+    public var kubernetes: KubernetesStatus?
 
     public struct WorkloadStatus: Codable, Sendable {
         public var id: UInt32
@@ -29,6 +31,13 @@ public struct AgentStatus: Codable, Sendable {
         public var problem: String?
         /// Connections that Weir's own proxy took while the workload's did not listen.
         public var fallbackConnections: UInt64?
+        /// By what the proxy's own connections are known: "uid 1337, gid 1337".
+        public var proxy: String?
+        /// Nil for a workload of the file.
+        public var pod: KubernetesStatus.Pod?
+
+        /// Of one that is a pod.
+        var podUID: String? { selector.hasPrefix("pod ") ? String(selector.dropFirst(4)) : nil }
     }
 }
 

@@ -5,7 +5,7 @@ import Glibc
 public enum Host {
     /// The mount point of cgroup v2: `/sys/fs/cgroup`, or `/sys/fs/cgroup/unified` on a hybrid host.
     public static func cgroupRoot() throws(BPFError) -> String {
-        if let found = mountPoint(of: "cgroup2") { return found }
+        if let found = cgroupMounts().first(where: { isWholeHierarchy($0) }) { return found }
         throw BPFError(
             code: ENOENT, operation: "find", subject: "a cgroup v2 mount",
             advice: "mount it: mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified")
@@ -46,19 +46,27 @@ public enum Host {
         }
     }
 
-    private static func mountPoint(of type: String) -> String? {
-        guard let file = fopen("/proc/self/mountinfo", "re") else { return nil }
+    /// A container's own mount shows its cgroup and what is below. What mountinfo says of the root depends on who reads it,
+    /// but the kernel numbers the hierarchy's root 1 (fs/kernfs/dir.c).
+    private static func isWholeHierarchy(_ path: String) -> Bool {
+        var info = stat()
+        return stat(path, &info) == 0 && info.st_ino == 1
+    }
+
+    private static func cgroupMounts() -> [String] {
+        guard let file = fopen("/proc/self/mountinfo", "re") else { return [] }
         defer { fclose(file) }
         var line: UnsafeMutablePointer<CChar>?
         var capacity = 0
         defer { free(line) }
+        var mounts: [String] = []
         while getline(&line, &capacity, file) > 0, let text = line.map({ String(cString: $0) }) {
-            // 36 35 98:0 / /mnt rw - cgroup2 none rw: proc(5), mountinfo; the root must be the hierarchy's own
+            // 36 35 98:0 / /mnt rw - cgroup2 none rw: proc(5), mountinfo
             let fields = text.split(separator: " ")
             guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 1, fields.count > 4 else { continue }
-            if fields[dash + 1] == type, fields[3] == "/" { return String(fields[4]) }
+            if fields[dash + 1] == "cgroup2" { mounts.append(String(fields[4])) }
         }
-        return nil
+        return mounts
     }
 
     /// The cgroup v2 id of a directory: the inode number of its kernfs node.

@@ -1,18 +1,18 @@
 import CWeirBPF
 import Glibc
 
-/// A route netlink socket (rtnetlink(7)) of the namespace it was made in.
+/// A netlink socket (netlink(7)) of the namespace it was made in; for routes, if nothing else is said.
 struct Netlink: ~Copyable {
     let descriptor: Descriptor
 
     /// - Parameter groups: RTMGRP_ bits to be told of; 0 for a socket that only asks.
-    init(groups: UInt32 = 0) throws(BPFError) {
-        descriptor = try Self.open(groups)
+    init(groups: UInt32 = 0, protocol: Int32 = NETLINK_ROUTE) throws(BPFError) {
+        descriptor = try Self.open(groups, `protocol`)
     }
 
-    private static func open(_ groups: UInt32) throws(BPFError) -> Descriptor {
-        let raw = socket(AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), NETLINK_ROUTE)
-        if raw < 0 { throw BPFError(code: errno, operation: "open", subject: "a route netlink socket") }
+    private static func open(_ groups: UInt32, _ protocol: Int32) throws(BPFError) -> Descriptor {
+        let raw = socket(AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), `protocol`)
+        if raw < 0 { throw BPFError(code: errno, operation: "open", subject: "a netlink socket") }
         let descriptor = Descriptor(owning: raw)
         var address = sockaddr_nl()
         address.nl_family = sa_family_t(AF_NETLINK)
@@ -22,7 +22,7 @@ struct Netlink: ~Copyable {
                 bind(raw, $0, socklen_t(MemoryLayout<sockaddr_nl>.size))
             }
         }
-        if bound != 0 { throw BPFError(code: errno, operation: "bind", subject: "a route netlink socket") }
+        if bound != 0 { throw BPFError(code: errno, operation: "bind", subject: "a netlink socket") }
         return descriptor
     }
 
@@ -40,7 +40,7 @@ struct Netlink: ~Copyable {
         let dump = flags & NLM_F_DUMP != 0
         let message = withUnsafeBytes(of: &header) { Array($0) } + payload
         if send(descriptor.raw, message, message.count, 0) < 0 {
-            throw BPFError(code: errno, operation: "ask", subject: "the kernel for its routes")
+            throw BPFError(code: errno, operation: "ask", subject: "the kernel by netlink")
         }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 8)
         defer { buffer.deallocate() }
@@ -48,7 +48,7 @@ struct Netlink: ~Copyable {
             let size = recv(descriptor.raw, buffer.baseAddress, buffer.count, 0)
             if size < 0 {
                 if errno == EINTR { continue }
-                throw BPFError(code: errno, operation: "read", subject: "the kernel's routes")
+                throw BPFError(code: errno, operation: "read", subject: "the kernel's answer by netlink")
             }
             if let end = Self.parse(UnsafeRawBufferPointer(rebasing: buffer[..<size]), dump: dump, body) { return end }
         }

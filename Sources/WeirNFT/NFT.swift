@@ -3,9 +3,11 @@ public struct NFT: Sendable {
     private let nft: String
     private let ip: String?
 
-    /// - Parameter folders: where the tools are looked for.
+    /// Where the tools are looked for.
+    public static let folders = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin"]
+
     /// - Throws: a sentence, when nft is not installed.
-    public init(folders: [String] = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin"]) throws(NFTError) {
+    public init(folders: [String] = NFT.folders) throws(NFTError) {
         guard let nft = Tool.find("nft", folders) else {
             throw NFTError("nft is not installed in \(folders.joined(separator: ", ")); install the package nftables")
         }

@@ -50,7 +50,7 @@ struct UnloadCommand: AsyncParsableCommand {
         try await reporting(options) {
             try Host.requireRoot("unload")
             let settings = try node.configuration().agent
-            let (client, pins) = (settings.client, settings.pinDirectory)
+            let client = settings.client
             if let agent = client.status() {
                 _ = client.request("POST", "/v1/stop") { _ in }
                 for _ in 0..<150 where client.isAnswered { try await Task.sleep(for: .milliseconds(100)) }
@@ -59,14 +59,8 @@ struct UnloadCommand: AsyncParsableCommand {
                 }
                 print("stopped the agent (pid \(agent.pid))")
             }
-            let isThere = pins.exists || !pins.leftovers().isEmpty
-            let count = Interceptor.uninstall(pins)
-            let namespaces = try NFTMechanism(pins).removeAll()
-            let runs = RunLeftovers.remove()
-            unlink(client.path)  // a killed agent's
-            let cleaned = namespaces > 0 ? ", \(namespaces) namespaces cleaned" : ""
-            let isAnything = isThere || runs > 0 || namespaces > 0
-            print(isAnything ? "unloaded: \(count) programs detached\(cleaned)" : "nothing was loaded")
+            let removed = try Installation.remove(settings)
+            print(removed.map { "unloaded: \($0)" } ?? "nothing was loaded")
         }
     }
 }

@@ -30,13 +30,26 @@ struct WorkloadsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "workloads", abstract: "Who is intercepted: names, identities, policies, since when.")
 
+    @Flag(help: "The pods of this node that are not intercepted, and why.")
+    var others = false
     @OptionGroup var read: ReadOptions
 
     func run() throws {
         try reportingNow(read.global) {
+            if others { return try showOthers() }
             let workloads = try WorkloadReport.read(try read.installed(), try read.node.client().status())
             if read.output == .json { return print(try JSONText.render(WorkloadReport.List(workloads: workloads))) }
             print(WorkloadReport.table(workloads).text)
         }
+    }
+
+    private func showOthers() throws {
+        guard let status = try read.node.client().status() else {
+            throw InvalidValue("no agent answers on \(try read.node.client().path); start it: weir agent")
+        }
+        guard let kubernetes = status.kubernetes else {
+            throw InvalidValue("the agent follows no pods; set agent.kubernetes.enabled in its configuration")
+        }
+        print(read.output == .json ? try JSONText.render(kubernetes) : kubernetes.othersTable.text)
     }
 }

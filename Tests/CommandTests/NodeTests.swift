@@ -89,6 +89,29 @@ extension Commands {
             }
         }
 
+        /// A container with a cgroup namespace of its own mounts its own cgroup, which is not the hierarchy. The node's,
+        /// mounted beside it, is.
+        @Test(arguments: [true, false]) func containersOwnCgroup(isNodesHidden: Bool) throws {
+            let root = try #require(Cgroup.root)
+            let own = Workspace.newPath("own-cgroup")
+            let binary = try Programs.weir.get()
+            try leavingNothing {
+                let weir = try Installation()
+                let cgroup = try Cgroup()
+                let inside = """
+                    mkdir \(own) && mount -t cgroup2 none \(own) && \(isNodesHidden ? "umount -l \(root)" : "true") &&
+                    exec \(binary) load --config \(weir.file)
+                    """
+                let result = try Command.output([
+                    "sh", "-c", "echo $$ >\(cgroup.path)/cgroup.procs && exec unshare -C -m sh -c \"$0\"", inside,
+                ])
+                #expect(result.status == (isNodesHidden ? 2 : 0), "\(result.errors)")
+                #expect(result.errors.contains("cannot find a cgroup v2 mount") == isNodesHidden)
+                #expect(weir.isGone == isNodesHidden)
+                try weir.succeed(["unload"])
+            }
+        }
+
         /// It is mounted, and said so.
         @Test func noBPFFileSystem() throws {
             try leavingNothing {

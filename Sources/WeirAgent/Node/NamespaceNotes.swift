@@ -1,3 +1,4 @@
+import CWeirABI
 import Foundation
 import Glibc
 import WeirBPF
@@ -13,12 +14,16 @@ struct NamespaceNotes: Sendable {
     }
 
     /// Writes one down; the file keeps its time if nothing has changed.
-    func write(_ workload: Workload, _ mechanism: Mechanism, at path: String) throws(BPFError) {
+    func write(_ resolved: ResolvedWorkload, _ mechanism: Mechanism) throws(BPFError) {
+        let path = resolved.publicPath
+        takeOver(resolved)
         var configuration = Configuration()
-        var noted = workload
+        var noted = resolved.workload
         noted.mechanism = mechanism
+        noted.name = Self.name(noted.name)
+        if resolved.held != nil { noted.selector = .netns(path) }
         configuration.workloads = [noted]
-        let text = configuration.show()
+        let text = "\(Self.cookiePrefix)\(resolved.cookie)\n\(configuration.show())"
         if Self.read(file(path)) == text { return }
         mkdir("/run/weir", 0o755)
         mkdir(folder, 0o700)
@@ -28,6 +33,27 @@ struct NamespaceNotes: Sendable {
         guard isWritten, rename(new, file(path)) == 0 else {
             throw BPFError(
                 code: errno, operation: "write", subject: "\(folder), where namespaces with nftables rules stand")
+        }
+    }
+
+    /// A name as far as a configuration and the kernel's maps have room for it; those of pods may be longer.
+    static func name(_ name: String) -> String {
+        String(decoding: name.utf8.prefix(Int(WEIR_NAME_SIZE) - 1), as: UTF8.self)
+    }
+
+    private static let cookiePrefix = "# network namespace with cookie "
+
+    /// Of the namespace that was there when the note was written. Nil: there is no note.
+    func cookie(at path: String) -> UInt64? {
+        guard let line = Self.read(file(path))?.prefix(while: { $0 != "\n" }), line.hasPrefix(Self.cookiePrefix)
+        else { return nil }
+        return UInt64(line.dropFirst(Self.cookiePrefix.count))
+    }
+
+    /// Gives what an earlier agent wrote of this namespace its present name: a pod's may be found by another process.
+    func takeOver(_ resolved: ResolvedWorkload) {
+        for path in paths() where path != resolved.publicPath && cookie(at: path) == resolved.cookie {
+            rename(file(path), file(resolved.publicPath))
         }
     }
 

@@ -13,10 +13,12 @@ public actor Node {
     private let pins: PinDirectory
     private let accessLog: AccessLog?
     /// Nil while no workload wants it, or when the kernel has refused it.
-    private var ebpf: EBPFMechanism?
+    private(set) var ebpf: EBPFMechanism?
     /// Why the kernel refused it.
     public private(set) var whyNoPrograms: String?
-    private var workloads: [String: NodeWorkload] = [:]
+    var workloads: [ResolvedWorkload.Identifier: NodeWorkload] = [:]
+    /// Whether the pods that an earlier agent registered are to stay, because those of today are not known yet.
+    var keepsStrangers = false
     private(set) var configuration = Configuration()
     private let loaded: Interceptor?
     /// What the kernel's self-test said; nil until a workload's acceleration depends on it.
@@ -59,26 +61,46 @@ public actor Node {
     public func apply(_ new: Configuration, watching: Bool = true) async throws {
         try install(for: new)
         var resolved: [ResolvedWorkload] = []
+        var gone: [(present: NodeWorkload, workload: Workload, problem: String)] = []
         var problems: [String] = []
         for (workload, result) in zip(new.workloads, await ResolvedWorkload.all(new.workloads)) {
             do {
                 let one = try result.get()
                 if choice(of: workload, new).mechanism == .nftables {
-                    try Self.requireNFT(one, isAsked: whyNoPrograms == nil)
+                    try requireNFT(one)
                 }
                 resolved.append(one)
             } catch {
-                problems.append("workload \(workload.name): \(error)")
+                // A new one has to be there; one that was, and has gone, must not hold up the others.
+                if let present = workloads[.configured(workload.name)], !present.isCurrent,
+                    present.workload.selector == workload.selector
+                {
+                    gone.append((present, workload, "\(error)"))
+                } else {
+                    problems.append("workload \(workload.name): \(error)")
+                }
             }
         }
-        problems += Self.clashes(resolved)
+        let pods = workloads.values.map(\.resolved).filter { $0.held != nil }
+        problems += Self.clashes(pods + resolved)
+        let moved = pods.filter { workloads[$0.identifier]?.choice != choice(of: $0.workload, new) }
+        for pod in moved where choice(of: pod.workload, new).mechanism == .nftables {
+            do { try requireNFT(pod) } catch { problems.append("pod \(pod.workload.name): \(error)") }
+        }
         guard problems.isEmpty else { throw NodeError(problems: problems) }
         configuration = new
-        let names = Set(resolved.map(\.workload.name))
-        for (name, gone) in workloads where !names.contains(name) { await remove(gone, name) }
-        try removeStrangers(keeping: resolved)
+        for one in gone { (one.present.workload, one.present.problem) = (one.workload, one.problem) }
+        let kept = resolved + pods + gone.map(\.present.resolved)
+        let wanted = Set(kept.map(\.identifier))
+        for (identifier, present) in workloads where !wanted.contains(identifier) { await remove(present) }
+        try removeStrangers(keeping: kept)
         let slots = try ebpf?.prepare(resolved.filter { choice(of: $0.workload, new).mechanism == .ebpf }) ?? [:]
-        for one in resolved { try await put(one, slot: slots[one.key], watching: watching) }
+        for one in resolved + moved { try await put(one, slot: slots[one.key], watching: watching) }
+        try forgetUnused()
+    }
+
+    /// Policies and routes that no workload needs any more.
+    func forgetUnused() throws(BPFError) {
         try ebpf?.table.releasePolicies()
         try ebpf?.forgetRoutes(keeping: Set(workloads.values.map(\.resolved.cookie)))
     }
@@ -115,16 +137,15 @@ public actor Node {
     }
 
     /// What this workload is intercepted with.
-    private func choice(of workload: Workload, _ configuration: Configuration) -> MechanismChoice {
+    func choice(of workload: Workload, _ configuration: Configuration) -> MechanismChoice {
         MechanismChoice(workload.mechanism, configuration.mechanism, whyNoPrograms: whyNoPrograms)
     }
 
     /// What the node is intercepted with where a workload does not say.
     var choice: MechanismChoice { MechanismChoice(nil, configuration.mechanism, whyNoPrograms: whyNoPrograms) }
 
-    /// Refuses what nftables cannot do.
-    /// - Parameter isAsked: somebody asked for nftables; else the kernel has no more, and the short cut is left out.
-    private static func requireNFT(_ resolved: ResolvedWorkload, isAsked: Bool) throws {
+    /// Refuses what nftables cannot do. Where the kernel has no more, the short cut is only left out.
+    func requireNFT(_ resolved: ResolvedWorkload) throws {
         guard resolved.isPod else {
             throw InvalidValue(
                 "\(resolved.workload.selector) shares the host's network namespace; use mechanism: ebpf for it")
@@ -133,7 +154,7 @@ public actor Node {
             throw InvalidValue(
                 "nftables cannot see whether the proxy listens; use whenProxyDown: refuse, or mechanism: ebpf")
         }
-        guard !isAsked || [nil, .off, .auto].contains(resolved.workload.acceleration) else {
+        guard whyNoPrograms != nil || [nil, .off, .auto].contains(resolved.workload.acceleration) else {
             throw InvalidValue("nftables passes nothing past the stack; use mechanism: ebpf, or acceleration: off")
         }
         _ = try NFT()
@@ -151,22 +172,21 @@ public actor Node {
     }
 
     /// - Parameter slot: of its policy, when that is in the kernel already.
-    private func put(_ resolved: ResolvedWorkload, slot: UInt32? = nil, watching: Bool) async throws {
-        let workload = resolved.workload
-        if let present = workloads[workload.name], present.resolved.key != resolved.key {
-            await remove(present, workload.name)
+    func put(_ resolved: ResolvedWorkload, slot: UInt32? = nil, watching: Bool) async throws {
+        if let present = workloads[resolved.identifier], present.resolved.key != resolved.key {
+            await remove(present)
         }
-        let choice = choice(of: workload, configuration)
+        let choice = choice(of: resolved.workload, configuration)
         guard choice.mechanism == .ebpf, let ebpf else { return try await putNFT(resolved, choice) }
         let fallbackPort = try fallbackPort(for: resolved)
         let id = try ebpf.enter(
             resolved, prepared: slot, fallbackPort: fallbackPort, acceleration: try acceleration(of: resolved, ebpf),
-            budget: workload.accelerationBudget ?? configuration.accelerationBudget, watching: watching)
+            budget: resolved.workload.accelerationBudget ?? configuration.accelerationBudget, watching: watching)
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
         try ebpf.steer(resolved, id: id)
         if resolved.isPod { try complement(resolved) }
-        workloads[workload.name] = NodeWorkload(resolved, id: id, choice: choice, fallback: fallback)
+        workloads[resolved.identifier] = NodeWorkload(resolved, id: id, choice: choice, fallback: fallback)
         announce(resolved, choice)
     }
 
@@ -182,11 +202,10 @@ public actor Node {
 
     /// The rules are in force before the kernel forgets the workload, so that no connection is decided by neither.
     private func putNFT(_ resolved: ResolvedWorkload, _ choice: MechanismChoice) async throws {
-        let name = resolved.workload.name
         try namespaces.apply(resolved)
         try ebpf?.table.remove(resolved.key)
-        await workloads[name]?.fallback?.stop()
-        workloads[name] = NodeWorkload(resolved, id: 0, choice: choice, fallback: nil)
+        await workloads[resolved.identifier]?.fallback?.stop()
+        workloads[resolved.identifier] = NodeWorkload(resolved, id: 0, choice: choice, fallback: nil)
         announce(resolved, choice)
     }
 
@@ -215,7 +234,7 @@ public actor Node {
     /// one; else a free one. Nil: the workload asks for no fallback.
     private func fallbackPort(for resolved: ResolvedWorkload) throws(BPFError) -> UInt16? {
         guard resolved.workload.whenProxyDown == .fallback else { return nil }
-        if let present = workloads[resolved.workload.name]?.fallback { return present.port }
+        if let present = workloads[resolved.identifier]?.fallback { return present.port }
         if let port = try ebpf?.fallbackPort(of: resolved.key) { return port }
         guard resolved.isPod else { return try FreePort.find(nil) }
         let namespace = try NetworkNamespace(path: resolved.namespacePath)
@@ -224,7 +243,7 @@ public actor Node {
 
     /// The running one if it still fits, a new one if the workload asks for it, nil otherwise.
     private func fallbackProxy(for resolved: ResolvedWorkload, port: UInt16?) async throws -> FallbackProxy? {
-        let present = workloads[resolved.workload.name]?.fallback
+        let present = workloads[resolved.identifier]?.fallback
         guard let port else {
             await present?.stop()
             return nil
@@ -239,23 +258,25 @@ public actor Node {
         return try await FallbackProxy.start(options)
     }
 
-    private func remove(_ gone: NodeWorkload, _ name: String) async {
+    func remove(_ gone: NodeWorkload) async {
+        let name = gone.resolved.workload.name
         do {
             try ebpf?.remove(gone.resolved)
-            if gone.resolved.isPod { try namespaces.remove(from: gone.resolved.namespacePath) }
+            if gone.resolved.isPod { try namespaces.remove(gone.resolved) }
         } catch {
             logger.error("workload not removed", metadata: ["workload": "\(name)", "error": "\(error)"])
         }
         await gone.fallback?.stop()
-        workloads[name] = nil
+        workloads[gone.resolved.identifier] = nil
         logger.info("workload removed", metadata: ["workload": "\(name)"])
     }
 
     /// Removes what an earlier agent put in force and this configuration does not have.
-    private func removeStrangers(keeping resolved: [ResolvedWorkload]) throws {
+    func removeStrangers(keeping resolved: [ResolvedWorkload]) throws {
+        guard !keepsStrangers else { return }
         let proxies = Set(workloads.values.compactMap(\.resolved.proxyCgroup).map(WorkloadKey.cgroup))
         try ebpf?.removeStrangers(keeping: Set(resolved.map(\.key)), proxies: proxies)
-        let paths = Set(resolved.map(\.namespacePath))
+        let paths = Set(resolved.map(\.publicPath))
         for path in namespaces.noted() where !paths.contains(path) { try namespaces.remove(from: path) }
     }
 
@@ -267,13 +288,16 @@ public actor Node {
     /// Follows selectors whose namespace or cgroup was made anew; called every few seconds.
     func refresh() async {
         // One that was let go is looked up anew: the kernel gives a new namespace the inode number of an old one.
-        for (name, present) in workloads where present.problem != nil || !present.isCurrent {
+        for present in workloads.values
+        where present.resolved.held == nil && (present.problem != nil || !present.isCurrent) {
             do {
                 if present.resolved.isPod { try ebpf?.letGo(of: present.resolved.cookie) }
-                try await put(try ResolvedWorkload(present.resolved.workload), watching: true)
+                try await put(try ResolvedWorkload(present.workload), watching: true)
             } catch {
                 if present.problem == nil {
-                    logger.warning("workload is gone", metadata: ["workload": "\(name)", "error": "\(error)"])
+                    logger.warning(
+                        "workload is gone",
+                        metadata: ["workload": "\(present.resolved.workload.name)", "error": "\(error)"])
                 }
                 present.problem = "\(error)"
             }

@@ -7,6 +7,8 @@ import WeirProxy
 /// A workload that is in the kernel, and what the agent keeps for it.
 final class NodeWorkload {
     var resolved: ResolvedWorkload
+    /// What the configuration says of it; `resolved` is older while its namespace or cgroup is gone.
+    var workload: Workload
     /// As the kernel's maps have it; 0 with nftables, which needs none.
     let id: UInt32
     let choice: MechanismChoice
@@ -16,6 +18,7 @@ final class NodeWorkload {
 
     init(_ resolved: ResolvedWorkload, id: UInt32, choice: MechanismChoice, fallback: FallbackProxy?) {
         self.resolved = resolved
+        workload = resolved.workload
         self.id = id
         self.choice = choice
         self.fallback = fallback
@@ -25,14 +28,14 @@ final class NodeWorkload {
         AgentStatus.WorkloadStatus(
             id: id, name: resolved.workload.name, selector: "\(resolved.workload.selector)",
             mesh: resolved.workload.mesh ?? "custom", mechanism: choice.mechanism.rawValue, because: choice.because,
-            problem: problem, fallbackConnections: fallback?.counters.accepted)
+            problem: problem, fallbackConnections: fallback?.counters.accepted, proxy: resolved.proxyIdentity)
     }
 
     /// Whether the selector still means what it meant: a namespace or cgroup made anew under the same name is another.
     var isCurrent: Bool {
         guard NetworkNamespace.inode(of: resolved.namespacePath) == resolved.namespaceInode else { return false }
         switch resolved.workload.selector {
-        case .netns: return true
+        case .netns, .pod: return true
         case .cgroup(let path): return (try? Host.cgroupID(of: path)).map(WorkloadKey.cgroup) == resolved.key
         case .unit(let unit):
             guard let path = try? SystemdUnit.cgroup(of: unit) else { return false }

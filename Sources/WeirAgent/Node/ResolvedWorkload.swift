@@ -10,32 +10,60 @@ struct ResolvedWorkload: Sendable {
     let key: WorkloadKey
     /// The namespace whose routes and listeners matter: the pod's own, or this process's for a cgroup.
     let namespacePath: String
+    /// A path of it that other processes can use, too.
+    let publicPath: String
+    /// Keeps the namespace of `namespacePath`, where that is a descriptor.
+    let held: HeldNamespace?
     let namespaceInode: UInt64
     let cookie: UInt64
     let policy: CompiledPolicy
     let proxyCgroup: UInt64?
 
+    /// By what the proxy's own connections are known.
+    var proxyIdentity: String {
+        let policy = workload.policy
+        let words =
+            policy.proxyUIDs.map { "uid \($0)" } + policy.proxyGIDs.map { "gid \($0)" }
+            + (workload.proxyCgroup.map { ["cgroup \($0)"] } ?? [])
+        return words.isEmpty ? "-" : words.joined(separator: ", ")
+    }
+
     var isPod: Bool { if case .netns = key { true } else { false } }
 
-    init(_ workload: Workload) throws {
+    /// What selects a workload in the kernel: its name in the file, or the uid of a pod, whose name another may have.
+    enum Identifier: Hashable {
+        case configured(String)
+        case pod(uid: String)
+    }
+
+    var identifier: Identifier {
+        if case .pod(let uid) = workload.selector { .pod(uid: uid) } else { .configured(workload.name) }
+    }
+
+    /// - Parameter held: the namespace of a pod; no path says which one it is.
+    init(_ workload: Workload, held: HeldNamespace? = nil) throws {
         self.workload = workload
+        self.held = held
         var specification = workload.policy
         specification.proxyCgroup = workload.proxyCgroup != nil
-        if case .netns(let path) = workload.selector {
+        if let held {
+            namespacePath = held.path
+        } else if case .netns(let path) = workload.selector {
             namespacePath = path
         } else {
             namespacePath = "/proc/self/ns/net"
             // Connections from outside meet the whole host, not one cgroup of it.
             specification.inboundEnabled = false
         }
+        publicPath = held?.foundAt ?? namespacePath
         let namespace = try NetworkNamespace(path: namespacePath)
         cookie = namespace.cookie
         namespaceInode = namespace.inode
         switch workload.selector {
-        case .netns(let path):
+        case .netns, .pod:
             guard namespace.inode != NetworkNamespace.inode(of: "/proc/self/ns/net") else {
                 throw InvalidValue(
-                    "\(path) is the host's own network namespace; select a host workload by cgroup or unit")
+                    "\(publicPath) is the host's own network namespace; select a host workload by cgroup or unit")
             }
             key = .netns(namespace.cookie)
         case .cgroup(let path): key = .cgroup(try Host.cgroupID(of: path))

@@ -18,6 +18,10 @@ public struct WorkloadReport: Codable, Sendable {
     /// Seconds since 1970.
     public var since: Double
     public var problem: String?
+    /// By what the proxy's own connections are known: "uid 1337, gid 1337"; only while an agent runs.
+    public var proxy: String?
+    /// Only of pods.
+    public var pod: KubernetesStatus.Pod?
 
     public struct List: Encodable, Sendable {
         public let schema = "weir.workloads/v1"
@@ -30,9 +34,13 @@ public struct WorkloadReport: Codable, Sendable {
 
     /// - Parameter agent: nil when none runs.
     public static func read(_ installed: Installed, _ agent: AgentStatus?) throws -> [WorkloadReport] {
-        let known = Dictionary((agent?.workloads ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        let programs = try installed.registered().map { WorkloadReport($0, known[$0.name]) }
-        let rules = try installed.ruled().map { WorkloadReport($0, known[$0.workload.name]) }
+        let all = agent?.workloads ?? []
+        let byRules = all.filter { $0.mechanism == Mechanism.nftables.rawValue }
+        let ids = Dictionary(all.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let names = Dictionary(
+            byRules.map { (NamespaceNotes.name($0.name), $0) }, uniquingKeysWith: { first, _ in first })
+        let programs = try installed.registered().map { WorkloadReport($0, ids[$0.id]) }
+        let rules = try installed.ruled().map { WorkloadReport($0, names[$0.workload.name]) }
         return (programs + rules).sorted { $0.name < $1.name }
     }
 
@@ -45,26 +53,33 @@ public struct WorkloadReport: Codable, Sendable {
         (id, name, mesh, selector) = (one.id, one.name, more?.mesh, more?.selector)
         (mechanism, policy, whenProxyDown) = (Mechanism.ebpf.rawValue, one.policy, one.whenProxyDown)
         (since, problem) = (Double(one.value.since_ns) / 1e9, more?.problem)
+        (proxy, pod) = (more?.proxy, more?.pod)
     }
 
     private init(_ one: NotedWorkload, _ more: AgentStatus.WorkloadStatus?) {
         let cookie = try? NetworkNamespace(path: one.path).cookie
         identity = cookie.map { "netns:\($0)" } ?? "-"
-        (id, name) = (0, one.workload.name)
-        (mesh, selector) = (one.workload.mesh ?? "custom", "\(one.workload.selector)")
+        (id, name) = (0, more?.name ?? one.workload.name)
+        // The note names a pod's namespace; the agent knows the pod.
+        (mesh, selector) = (one.workload.mesh ?? "custom", more?.selector ?? "\(one.workload.selector)")
         (mechanism, policy, whenProxyDown) = (Mechanism.nftables.rawValue, 0, one.workload.whenProxyDown.word)
         (since, problem) = (one.since, more?.problem)
+        (proxy, pod) = (more?.proxy, more?.pod)
     }
 
     public static func table(_ workloads: [WorkloadReport]) -> Table {
+        let hasPods = workloads.contains { $0.pod != nil }
         var table = Table(
-            ["workload", "mesh", "selector", "identity", "mechanism", "policy", "proxy down", "since"], numeric: [5])
+            ["workload", "mesh", "proxy", "selector", "identity", "mechanism", "policy", "proxy down", "since"]
+                + (hasPods ? ["node", "addresses"] : []), numeric: [6])
         for one in workloads {
-            table.add([
-                one.name, one.mesh ?? "-", one.selector ?? "-", one.identity, one.mechanism,
-                one.mechanism == Mechanism.nftables.rawValue ? "-" : "\(one.policy)",
-                one.whenProxyDown, Quantity.age(seconds: Double(time(nil)) - one.since),
-            ])
+            let pod = one.pod.map { [$0.node, $0.addresses.joined(separator: ",")] } ?? ["-", "-"]
+            table.add(
+                [
+                    one.name, one.mesh ?? "-", one.proxy ?? "-", one.selector ?? "-", one.identity, one.mechanism,
+                    one.mechanism == Mechanism.nftables.rawValue ? "-" : "\(one.policy)", one.whenProxyDown,
+                    Quantity.age(seconds: Double(time(nil)) - one.since),
+                ] + (hasPods ? pod : []))
         }
         return table
     }
@@ -91,6 +106,7 @@ public struct NodeStatus: Encodable, Sendable {
     /// Something the operator should look at.
     public var hasProblem: Bool {
         !installed || agent?.configurationProblem != nil || workloads.contains { $0.problem != nil }
+            || agent?.kubernetes.map { $0.problem != nil || !$0.problems.isEmpty } ?? false
     }
 
     public var text: String {
@@ -116,9 +132,16 @@ public struct NodeStatus: Encodable, Sendable {
         for (index, line) in (agent?.acceleration?.lines ?? []).enumerated() {
             lines.append((index == 0 ? "short cut  " : "           ") + line)
         }
+        if let kubernetes = agent?.kubernetes {
+            lines.append(
+                "kubernetes node \(kubernetes.node): \(kubernetes.pods) pods, \(workloads.count { $0.pod != nil }) intercepted"
+            )
+            if let problem = kubernetes.problem { lines.append("           pods are not followed now: \(problem)") }
+        }
         lines.append("workloads  \(workloads.count)")
         if !workloads.isEmpty { lines += ["", WorkloadReport.table(workloads).text] }
         for one in workloads { if let problem = one.problem { lines.append("\(one.name): \(problem)") } }
+        for pod in agent?.kubernetes?.problems ?? [] { lines.append("\(pod.name): \(pod.reason)") }
         return lines.joined(separator: "\n")
     }
 }

@@ -13,6 +13,9 @@ extension Configuration {
             writer.value("bpffs", agent.bpffs, origin: origin("agent.bpffs"))
             writer.value("pins", agent.pins, origin: origin("agent.pins"))
             if let path = agent.cgroup { writer.value("cgroup", path, origin: origin("agent.cgroup")) }
+            writer.value("unloadOnStop", agent.unloadOnStop, origin: origin("agent.unloadOnStop"))
+            writer.mapping("cni") { agent.cni.show(to: &$0, origin: origin) }
+            writer.mapping("kubernetes") { agent.kubernetes.show(to: &$0, origin: origin) }
         }
         writer.mapping("log") { writer in
             writer.value("format", log.format.rawValue, origin: origin("log.format"))

@@ -95,6 +95,9 @@ extension Configuration.Agent {
             }
         }
         cgroup = map.take("cgroup")?.absolutePath()
+        if let bool = map.take("unloadOnStop")?.bool() { unloadOnStop = bool }
+        if let value = map.take("cni") { cni.read(value) }
+        if let value = map.take("kubernetes") { kubernetes.read(value) }
         map.finish()
     }
 }

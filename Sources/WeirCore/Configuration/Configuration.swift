@@ -26,6 +26,10 @@ public struct Configuration: Hashable, Sendable {
         /// The cgroup v2 directory that the programs are attached to when they are installed, absolute; only sockets
         /// made below it are seen. Nil: the root.
         public var cgroup: String?
+        /// Whether the agent removes everything when it ends, as `weir unload` does.
+        public var unloadOnStop = false
+        public var cni = CNI()
+        public var kubernetes = Kubernetes()
 
         public init() {}
     }

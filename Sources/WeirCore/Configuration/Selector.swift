@@ -6,19 +6,22 @@ public enum Selector: Hashable, Sendable {
     case cgroup(String)
     /// Those of a systemd unit: shop.service.
     case unit(String)
+    /// Those of a Kubernetes pod, by its uid. Only the agent makes these; the file has no such key.
+    case pod(String)
 
-    /// The key in the configuration: "netns", "cgroup" or "unit".
+    /// The key in the configuration: "netns", "cgroup", "unit" or "pod".
     public var key: String {
         switch self {
         case .netns: "netns"
         case .cgroup: "cgroup"
         case .unit: "unit"
+        case .pod: "pod"
         }
     }
 
     public var value: String {
         switch self {
-        case .netns(let value), .cgroup(let value), .unit(let value): value
+        case .netns(let value), .cgroup(let value), .unit(let value), .pod(let value): value
         }
     }
 }

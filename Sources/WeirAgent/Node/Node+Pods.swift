@@ -1,0 +1,47 @@
+import Logging
+import WeirBPF
+import WeirCore
+
+/// Pods come one by one, beside the workloads of the file.
+extension Node {
+    /// Registers a pod, or gives it another policy. When this returns, the kernel decides its connections by it.
+    func putPod(_ workload: Workload, in held: HeldNamespace) async throws {
+        let resolved = try ResolvedWorkload(workload, held: held)
+        let other = workloads.values.first {
+            $0.resolved.key == resolved.key && $0.resolved.identifier != resolved.identifier
+        }
+        if let other {
+            throw InvalidValue(
+                "its network namespace is that of the workload \(other.resolved.workload.name) already; "
+                    + "select it once")
+        }
+        if choice(of: workload, configuration).mechanism == .nftables { try requireNFT(resolved) }
+        try await put(resolved, watching: true)
+    }
+
+    /// Forgets a pod and lets go of its namespace.
+    func removePod(uid: String) async {
+        guard let gone = workloads[.pod(uid: uid)] else { return }
+        await remove(gone)
+        do {
+            try forgetUnused()
+        } catch {
+            logger.error("what a pod left was not removed", metadata: ["pod": "\(uid)", "error": "\(error)"])
+        }
+    }
+
+    /// Keeps what an earlier agent registered until `podsAreKnown`.
+    func awaitPods() { keepsStrangers = true }
+
+    /// From now on, what is in force and in no list of the agent's is removed.
+    func podsAreKnown() {
+        guard keepsStrangers else { return }
+        keepsStrangers = false
+        do {
+            try removeStrangers(keeping: workloads.values.map(\.resolved))
+            try forgetUnused()
+        } catch {
+            logger.error("what an earlier agent left was not removed", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import CWeirBPF
+import Glibc
+
+/// iptables rules by which a mesh redirects the traffic of a network namespace.
+public enum MeshRules {
+    /// How the names of their chains begin: istio/istio tools/istio-iptables/pkg/constants, linkerd/linkerd2-proxy-init
+    /// pkg/iptables, kumahq/kuma pkg/transparentproxy/iptables/consts, openservicemesh/osm pkg/injector.
+    public static let chainPrefixes = ["ISTIO_", "PROXY_INIT_", "KUMA_MESH_", "OSM_PROXY_"]
+
+    /// The names of such chains in the namespace, in either backend of iptables; none when there are no rules.
+    public static func chains(in namespace: borrowing NetworkNamespace) throws(BPFError) -> [String] {
+        try namespace.enter { () throws(BPFError) in
+            let all = try nftChains() + legacyChains()
+            return Set(all.filter(isMesh)).sorted()
+        }
+    }
+
+    static func isMesh(_ chain: String) -> Bool { chainPrefixes.contains { chain.hasPrefix($0) } }
+
+    /// Every chain of nf_tables, where iptables-nft's are, too (linux/netfilter/nf_tables.h).
+    private static func nftChains() throws(BPFError) -> [String] {
+        let getChain = Int32(10) << 8 | 4  // NFNL_SUBSYS_NFTABLES, NFT_MSG_GETCHAIN
+        let nameAttribute = Int32(3)  // NFTA_CHAIN_NAME
+        var found: [String] = []
+        let anyFamily: [UInt8] = [0, 0, 0, 0]  // struct nfgenmsg
+        // A kernel without nf_tables answers with an error, and has none of its rules.
+        _ = try Netlink(protocol: NETLINK_NETFILTER).request(
+            type: getChain, flags: NLM_F_DUMP, payload: anyFamily
+        ) { payload in
+            Netlink.attributes(payload, skip: anyFamily.count) { type, bytes in
+                if type == nameAttribute { found.append(String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)) }
+            }
+        }
+        return found
+    }
+
+    /// The old backend tells only its own tool the chains of a table; which tables it has is in /proc.
+    private static func legacyChains() -> [String] {
+        ["", "6"].flatMap { family in
+            let tables = lines("/proc/thread-self/net/ip\(family)_tables_names")
+            return tables.contains("nat") || tables.contains("mangle")
+                ? savedChains("ip\(family)tables-legacy-save") : []
+        }
+    }
+
+    private static func savedChains(_ program: String) -> [String] {
+        guard let pipe = popen("\(program) 2>/dev/null", "re") else { return [] }
+        defer { pclose(pipe) }
+        return readLines(pipe).compactMap { line in
+            // ":CHAIN POLICY [packets:bytes]"
+            line.first == ":" ? line.dropFirst().split(separator: " ").first.map(String.init) : nil
+        }
+    }
+
+    private static func lines(_ path: String) -> [String] {
+        guard let file = fopen(path, "re") else { return [] }
+        defer { fclose(file) }
+        return readLines(file)
+    }
+
+    private static func readLines(_ file: UnsafeMutablePointer<FILE>) -> [String] {
+        var line: UnsafeMutablePointer<CChar>?
+        var capacity = 0
+        defer { free(line) }
+        var found: [String] = []
+        while getline(&line, &capacity, file) > 0, let line {
+            found.append(String(String(cString: line).prefix { $0 != "\n" }))
+        }
+        return found
+    }
+}

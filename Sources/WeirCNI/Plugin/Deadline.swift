@@ -1,0 +1,17 @@
+import Glibc
+
+/// A moment to be done by, on the clock that never jumps.
+struct Deadline {
+    private let end: Int
+
+    init(seconds: Int) { end = Self.now() + seconds * 1000 }
+
+    /// Never negative.
+    var millisecondsLeft: Int { max(0, end - Self.now()) }
+
+    private static func now() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+    }
+}

@@ -1,0 +1,118 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+import NIOSSL
+public import WeirCore
+
+/// The Kubernetes API, as far as pods of one node need it.
+public final class APIServer: Sendable {
+    private let access: ClusterAccess
+    private let client: HTTPClient
+
+    /// - Throws: a sentence that names the certificate or key which cannot be read.
+    public init(_ access: ClusterAccess) throws(InvalidValue) {
+        self.access = access
+        var configuration = HTTPClient.Configuration(tlsConfiguration: try Self.tls(access))
+        configuration.timeout.connect = .seconds(10)
+        // A watch says something each minute (bookmarks); three of them missing means that nobody is there.
+        configuration.timeout.read = .minutes(3)
+        configuration.httpVersion = .http1Only
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    public func close() async { try? await client.shutdown() }
+
+    private static func tls(_ access: ClusterAccess) throws(InvalidValue) -> TLSConfiguration {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        do {
+            if let authorities = access.authorities {
+                tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(authorities.utf8)))
+            }
+            if case .certificate(let chain, let key) = access.credentials {
+                tls.certificateChain = try NIOSSLCertificate.fromPEMBytes(Array(chain.utf8)).map { .certificate($0) }
+                tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem))
+            }
+        } catch {
+            throw InvalidValue("the certificates for \(access.server) cannot be read: \(error); they have to be PEM")
+        }
+        return tls
+    }
+
+    /// One pod, as it is now.
+    /// - Throws: `APIError`, not found included, or what kept the server from being reached.
+    public func pod(namespace: String, name: String) async throws -> Pod {
+        let response = try await get("/api/v1/namespaces/\(namespace)/pods/\(name)", timeout: .seconds(10))
+        let body = try await response.body.collect(upTo: Self.objectLimit)
+        return try JSONDecoder().decode(Pod.self, from: body)
+    }
+
+    /// The pods of a node, one by one.
+    /// - Parameter version: "0": what the server has in memory; nil: what is true now.
+    /// - Returns: the version from which a watch goes on.
+    func listPods(node: String, version: String?, _ handle: (Pod) -> Void) async throws -> String {
+        var query = Self.selector(node)
+        if let version { query += "&resourceVersion=\(version)" }
+        let response = try await get("/api/v1/pods?\(query)", timeout: .seconds(60))
+        var splitter = ObjectSplitter()
+        var listVersion: String?
+        for try await chunk in response.body {
+            for piece in splitter.add(chunk.readableBytesView) {
+                switch piece {
+                case .item(let bytes): handle(try JSONDecoder().decode(Pod.self, from: Data(bytes)))
+                case .whole(let bytes):
+                    listVersion = try JSONDecoder().decode(List.self, from: Data(bytes)).metadata.resourceVersion
+                }
+            }
+        }
+        guard let listVersion else { throw APIError(code: 502, message: "a list of pods that ends in the middle") }
+        return listVersion
+    }
+
+    /// Changes of a node's pods from a version on, until the server ends the watch or something fails.
+    func watchPods(node: String, from version: String, _ handle: (WatchEvent) async -> Void) async throws {
+        // As client-go: not all agents' watches end at once.
+        let seconds = Int.random(in: 300...600)
+        let query =
+            "watch=true&allowWatchBookmarks=true&timeoutSeconds=\(seconds)&resourceVersion=\(version)&"
+            + Self.selector(node)
+        let response = try await get("/api/v1/pods?\(query)", timeout: .seconds(Int64(seconds) + 30))
+        var splitter = ObjectSplitter()
+        for try await chunk in response.body {
+            for case .whole(let bytes) in splitter.add(chunk.readableBytesView) {
+                await handle(try WatchEvent(Data(bytes)))
+            }
+        }
+    }
+
+    private static let objectLimit = 4 << 20
+
+    private struct List: Decodable {
+        struct Metadata: Decodable { let resourceVersion: String }
+        let metadata: Metadata
+    }
+
+    private static func selector(_ node: String) -> String { "fieldSelector=spec.nodeName%3D\(node)" }
+
+    private func get(_ target: String, timeout: TimeAmount) async throws -> HTTPClientResponse {
+        var request = HTTPClientRequest(url: access.server + target)
+        request.headers.add(name: "Accept", value: "application/json")
+        request.headers.add(name: "User-Agent", value: "weir")
+        switch access.credentials {
+        case .none, .certificate: break
+        case .token(let token): request.headers.add(name: "Authorization", value: "Bearer \(token)")
+        case .tokenFile(let path):
+            let token = try ClusterAccess.text(path, "the service account's token")
+            request.headers.add(name: "Authorization", value: "Bearer \(token.trimmingCharacters(in: .newlines))")
+        }
+        let response = try await client.execute(request, timeout: timeout)
+        guard response.status == .ok else {
+            let body = try? await response.body.collect(upTo: Self.objectLimit)
+            let status = try body.map { try JSONDecoder().decode(StatusObject.self, from: $0) }
+            throw status?.error(Int(response.status.code))
+                ?? APIError(code: Int(response.status.code), message: response.status.reasonPhrase)
+        }
+        return response
+    }
+}

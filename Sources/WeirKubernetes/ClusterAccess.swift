@@ -1,0 +1,58 @@
+import Foundation
+public import WeirCore
+
+/// Where the API server is, whom it has to be, and who this process is for it.
+public struct ClusterAccess: Sendable {
+    /// "https://10.96.0.1:443", without a slash at the end.
+    public var server: String
+    /// PEM; nil: the system's authorities.
+    public var authorities: String?
+    public var credentials: Credentials
+
+    public enum Credentials: Sendable {
+        case none
+        case token(String)
+        /// Read for each request, because the kubelet writes a new token before the old one expires.
+        case tokenFile(String)
+        /// PEM: the chain and its key.
+        case certificate(String, key: String)
+    }
+
+    public init(server: String, authorities: String?, credentials: Credentials) {
+        self.server = server
+        self.authorities = authorities
+        self.credentials = credentials
+    }
+
+    /// As a pod has it: the service in the environment, the service account mounted
+    /// (kubernetes.io, "Accessing the Kubernetes API from a Pod").
+    public static func inCluster() throws(InvalidValue) -> ClusterAccess {
+        try inCluster(
+            environment: ProcessInfo.processInfo.environment,
+            account: "/var/run/secrets/kubernetes.io/serviceaccount")
+    }
+
+    static func inCluster(
+        environment: [String: String], account: String
+    ) throws(InvalidValue) -> ClusterAccess {
+        guard let host = environment["KUBERNETES_SERVICE_HOST"], let port = environment["KUBERNETES_SERVICE_PORT"]
+        else {
+            throw InvalidValue(
+                "this process is in no pod (KUBERNETES_SERVICE_HOST is not set); name a file with agent.kubernetes.kubeconfig"
+            )
+        }
+        let address = host.contains(":") ? "[\(host)]" : host
+        return ClusterAccess(
+            server: "https://\(address):\(port)", authorities: try text("\(account)/ca.crt", "the cluster's authority"),
+            credentials: .tokenFile("\(account)/token"))
+    }
+
+    /// - Parameter what: what it is, for the sentence.
+    static func text(_ path: String, _ what: String) throws(InvalidValue) -> String {
+        do {
+            return try String(contentsOf: URL(fileURLWithPath: path), encoding: .utf8)
+        } catch {
+            throw InvalidValue("cannot read \(what), \(path); check that it is there and readable")
+        }
+    }
+}

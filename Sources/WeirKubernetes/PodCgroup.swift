@@ -1,0 +1,55 @@
+/// Reads out of a process's cgroup paths which pod it belongs to, whatever wrote them.
+///
+///     /kubepods/burstable/pod1b2c…/3d4e…                                         cgroupfs driver (kubelet, v1 or v2)
+///     /kubepods.slice/kubepods-pod1b2c_….slice/cri-containerd-3d4e….scope        systemd driver, containerd
+///     …/kubepods-besteffort-pod1b2c_….slice/crio-3d4e….scope                     CRI-O
+///     …/kubepods-burstable-pod1b2c_….slice/docker-3d4e….scope                    Docker
+///     /system.slice/containerd.service/kubepods-pod1b2c_….slice:cri-containerd:3d4e…   drivers that do not agree
+///     /../../kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod1b2c_….slice/…   kind; seen from a container
+///
+/// (kubernetes/kubernetes pkg/kubelet/cm, GetPodContainerName and the systemd naming of cgroup_manager_linux.go.)
+public enum PodCgroup {
+    /// The uid of the pod, as the kubelet has it.
+    /// - Parameter text: of `/proc/PID/cgroup`, a line a hierarchy; with v1 and hybrid any of them may say it.
+    /// - Returns: nil when the process is in no pod.
+    public static func podUID(in text: String) -> String? {
+        for line in text.split(separator: "\n") {
+            // hierarchy-ID:controller-list:cgroup-path (cgroups(7)); the path may have colons
+            guard let path = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).last,
+                path.contains("kubepods")
+            else { continue }
+            for component in path.split(whereSeparator: { $0 == "/" || $0 == ":" }) {
+                if let uid = podUID(component: component) { return uid }
+            }
+        }
+        return nil
+    }
+
+    /// "pod" and the uid at the end of a name, before a slice's ending.
+    private static func podUID(component: Substring) -> String? {
+        let name = component.hasSuffix(".slice") ? component.dropLast(6) : component
+        let start: Substring.Index
+        if name.hasPrefix("pod") {
+            start = name.startIndex
+        } else if let found = lastRange(of: "-pod", in: name) {
+            start = name.index(after: found)
+        } else {
+            return nil
+        }
+        // systemd uses - for nesting, so that driver writes the uid's as _.
+        let uid = String(name[start...].dropFirst(3).map { $0 == "_" ? "-" : $0 })
+        let digits = uid.filter { $0 != "-" }
+        // 32 hexadecimal digits: a UUID, or the hash of a static pod, which has no hyphens.
+        guard digits.count == 32, digits.allSatisfy(\.isHexDigit) else { return nil }
+        return uid
+    }
+
+    private static func lastRange(of text: String, in name: Substring) -> Substring.Index? {
+        var index = name.endIndex
+        while index > name.startIndex {
+            index = name.index(before: index)
+            if name[index...].hasPrefix(text) { return index }
+        }
+        return nil
+    }
+}

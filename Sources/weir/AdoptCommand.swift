@@ -1,0 +1,43 @@
+import ArgumentParser
+import Foundation
+import WeirAgent
+import WeirCore
+
+struct AdoptCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "adopt", abstract: "Take a running pod over from its mesh's iptables rules, or give it back.",
+        discussion: """
+            The agent of the pod's node does it. Pods without such rules it takes over by itself. Established \
+            connections go on; no new one passes the sidecar by.
+            """)
+
+    @Option(name: .customLong("replace-iptables"), help: "The pod, as NAMESPACE/NAME.")
+    var pod: String
+    @Flag(help: "Put the rules back, and stop intercepting the pod.")
+    var undo = false
+    @OptionGroup var node: NodeOptions
+    @OptionGroup var options: GlobalOptions
+
+    func run() throws {
+        try reportingNow(options) {
+            let client = try node.client()
+            var allowed = CharacterSet.urlQueryAllowed
+            allowed.remove(charactersIn: "&+=#?")
+            let name = pod.addingPercentEncoding(withAllowedCharacters: allowed) ?? pod
+            var answer = Data()
+            let status = client.request("POST", "/v1/adopt?pod=\(name)\(undo ? "&undo=true" : "")") {
+                answer.append($0)
+            }
+            guard let status else {
+                throw InvalidValue("no agent answers on \(client.path); start it (weir agent) on the pod's node")
+            }
+            guard status == 204 else {
+                throw InvalidValue(String(decoding: answer, as: UTF8.self).trimmingCharacters(in: .newlines))
+            }
+            print(
+                undo
+                    ? "\(pod) has its iptables rules back"
+                    : "\(pod) is intercepted by Weir; its iptables rules are kept")
+        }
+    }
+}

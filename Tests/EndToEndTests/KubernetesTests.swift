@@ -1,0 +1,112 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// Pods of an API server that is not there, in namespaces that are: what the agent does with many, and what the CNI
+    /// plugin may ask.
+    @Suite struct Kubernetes {
+        @Test("250 pods: one list and one watch, all in the kernel, in little memory")
+        func manyPods() throws {
+            let count = 250
+            let server = try FakeAPIServer()
+            let pods = try (0..<count).map { try SimulatedPod(number: $0) }
+            for pod in pods { try server.put(pod.object) }
+            let installation = try Installation()
+            try installation.configure([], kubernetes: server)
+            let agent = try installation.startAgent()
+            try agent.waitForLine("pods are known", in: .errors)
+
+            let added = try installation.cni("add", pods)
+            #expect(added.intercepted == count, "\(added.problems)")
+            #expect(try installation.workloads().count == count)
+
+            let before = try cpuTicks(of: agent.pid)
+            let idle = 10
+            usleep(UInt32(idle) * 1_000_000)  // the measured time, not a wait
+            let used = Double(try cpuTicks(of: agent.pid) - before) / Double(sysconf(Int32(_SC_CLK_TCK)))
+            let memory = try anonymousMemory(of: agent.pid)
+            observed(
+                "250 pods",
+                "an answer to add took \(added.p50) ms (median), \(added.p99) ms (99th of 100); "
+                    + "\(memory / 1024) KiB anonymous memory; \(used / Double(idle) * 100) % of a core when idle")
+            #expect(memory <= 25 << 20, "anonymous memory: \(memory) bytes")
+            let requests = try server.requests()
+            #expect(requests.count == 2, "\(requests)")
+
+            #expect(try installation.cni("check", pods).intercepted == count)
+            _ = try installation.cni("del", pods)
+            #expect(try installation.workloads().isEmpty)
+        }
+
+        /// The runtime's name of the namespace and the one that a later agent finds it by are two; the rules are one
+        /// pod's all the same.
+        @Test("Pods by nftables where the kernel refuses BPF programs, for agents that come and go")
+        func withoutPrograms() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let server = try FakeAPIServer()
+            let pod = try SimulatedPod(number: 0)
+            try server.put(pod.object)
+            let installation = try Installation()
+            try installation.configure([], mechanism: "auto", kubernetes: server)
+            let cgroup = try Cgroup()
+            let inside = "\(cgroup.path)/kubepods/pod\(pod.uid)"
+            try FileManager.default.createDirectory(atPath: inside, withIntermediateDirectories: true)
+
+            let first = try installation.startAgent(in: .withoutBPF)
+            try first.waitForLine("pods are known", in: .errors)
+            #expect(try installation.cni("add", [pod]).intercepted == 1)
+            try expect(pod, by: "nftables", installation)
+            #expect(try hasRules(pod))
+
+            var place = pod.namespace.place
+            place.cgroup = inside
+            let process = try ChildProcess(["sleep", "120"], in: place)
+            first.stop(SIGKILL)
+            let second = try installation.startAgent(in: .withoutBPF)
+            try second.waitForLine("pods are known", in: .errors)
+            try expect(pod, by: "nftables", installation)
+            #expect(try hasRules(pod))
+
+            second.stop(SIGKILL)
+            let third = try installation.startAgent()
+            try third.waitForLine("pods are known", in: .errors)
+            try expect(pod, by: "ebpf", installation)
+
+            #expect(try installation.succeed(["unload"]).contains("1 namespaces cleaned"))
+            #expect(try !hasRules(pod))
+            #expect(installation.isGone)
+            process.stop(SIGKILL)
+        }
+
+        private func expect(_ pod: SimulatedPod, by mechanism: String, _ installation: Installation) throws {
+            let list = try installation.succeed(["workloads"])
+            observed("a pod by \(mechanism)", list)
+            for part in ["shop/\(pod.name)  ", "pod \(pod.uid)", "  \(mechanism)  ", "uid 1337"] {
+                #expect(list.contains(part), "\(part)")
+            }
+            #expect(try installation.workloads().count == 1)
+        }
+
+        private func hasRules(_ pod: SimulatedPod) throws -> Bool {
+            try Command.run(["nft", "list", "tables"], in: pod.namespace.place).contains("table inet weir")
+        }
+
+        private func anonymousMemory(of pid: Int32) throws -> Int {
+            let line = Workspace.read("/proc/\(pid)/status").split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
+            let words = (line ?? "").split(separator: " ")
+            guard words.count > 1, let kilobytes = Int(words[1]) else { throw TestError("no RssAnon of \(pid)") }
+            return kilobytes << 10
+        }
+
+        /// utime and stime of proc(5), fields 14 and 15.
+        private func cpuTicks(of pid: Int32) throws -> Int {
+            let fields = Workspace.read("/proc/\(pid)/stat").split(separator: ")").last?.split(separator: " ") ?? []
+            guard fields.count > 12, let user = Int(fields[11]), let system = Int(fields[12]) else {
+                throw TestError("no CPU time of \(pid)")
+            }
+            return user + system
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import Foundation
+
+/// `Tests/Fixtures/apiserver.py`: the part of a Kubernetes API server that an agent asks for.
+public final class FakeAPIServer: Sendable {
+    public let url: String
+    private let process: ChildProcess
+
+    public init() throws {
+        let process = try ChildProcess(["python3", try Workspace.fixture("apiserver.py")])
+        let port = Eventually.value {
+            process.output.split(separator: "\n", omittingEmptySubsequences: false).count > 1
+                ? Int(process.output.trimmingCharacters(in: .newlines)) : nil
+        }
+        guard let port else { throw TestError("the API server does not start", output: process.errors) }
+        self.process = process
+        url = "http://127.0.0.1:\(port)"
+    }
+
+    public func put(_ pod: String) throws { try post("put", pod) }
+    public func delete(namespace: String, name: String) throws { try post("delete/\(namespace)/\(name)") }
+    public func bookmark() throws { try post("bookmark") }
+    /// Watches end, as they do from time to time.
+    public func endWatches() throws { try post("break") }
+    /// Versions of before are no longer kept.
+    public func expire() throws { try post("expire") }
+    /// What requests have to come with from now on.
+    public func require(token: String) throws { try post("token", token) }
+
+    /// The targets of all requests, in order.
+    public func requests() throws -> [String] {
+        try Command.run(["curl", "-sf", "\(url)/fake/requests"]).split(separator: "\n").map(String.init)
+    }
+
+    /// A kubeconfig that leads here.
+    public func kubeconfig() throws -> String {
+        try Workspace.write(
+            "kubeconfig",
+            """
+            current-context: test
+            contexts: [{name: test, context: {cluster: fake, user: agent}}]
+            clusters: [{name: fake, cluster: {server: "\(url)"}}]
+            users: [{name: agent, user: {token: secret}}]
+            """)
+    }
+
+    private func post(_ what: String, _ body: String = "") throws {
+        try Command.run(
+            ["curl", "-sf", "-X", "POST", "--data-binary", "@-", "\(url)/fake/\(what)"], stdin: body)
+    }
+}

@@ -1,0 +1,60 @@
+import Foundation
+
+/// A network namespace, and the API object of a pod with Istio's sidecar that is said to be in it.
+public final class SimulatedPod: Sendable {
+    public let namespace: Namespace
+    public let name: String
+    public let uid = UUID().uuidString.lowercased()
+    public let number: Int
+    private let annotations: String
+
+    /// - Parameter annotations: JSON members, beside the injector's own.
+    public init(number: Int, annotations: String = "") throws {
+        self.number = number
+        self.annotations = annotations
+        name = "cart-\(number)"
+        namespace = try Namespace()
+    }
+
+    /// As the API server has it, with as much that is of no interest here as real ones have.
+    public var object: String {
+        let padding = String(repeating: "x", count: 4000)
+        let more = annotations.isEmpty ? "" : ", \(annotations)"
+        return """
+            {"metadata": {"name": "\(name)", "namespace": "shop", "uid": "\(uid)",
+              "annotations": {"sidecar.istio.io/status": "\(padding)"\(more)}},
+             "spec": {"nodeName": "node-1", "containers": [
+               {"name": "app", "image": "shop/cart:1", "env": [{"name": "PADDING", "value": "\(padding)"}]},
+               {"name": "istio-proxy", "args": ["proxy", "sidecar"],
+                "securityContext": {"runAsUser": 1337, "runAsGroup": 1337}}]},
+             "status": {"phase": "Pending"}}
+            """
+    }
+
+    /// What the CNI plugin tells of it, on one line.
+    public var request: String {
+        """
+        {"containerID": "sandbox-\(uid)", "netns": "\(namespace.path)", "ifName": "eth0", "podNamespace": "shop", \
+        "podName": "\(name)", "podUID": "\(uid)", "addresses": ["10.244.\(number / 250).\(number % 250 + 2)/16"]}
+        """
+    }
+}
+
+extension Installation {
+    public struct CNIResult: Decodable, Sendable {
+        /// How many requests were answered that the pod is intercepted.
+        public let intercepted: Int
+        /// What others were answered, some of it.
+        public let problems: [String]
+        /// Milliseconds until the answer.
+        public let p50, p99, longest: Double
+    }
+
+    /// Asks the agent what the CNI plugin asks.
+    public func cni(_ verb: String, _ pods: [SimulatedPod]) throws -> CNIResult {
+        let requests = pods.map(\.request).joined(separator: "\n") + "\n"
+        let output = try Command.run(
+            ["python3", try Workspace.fixture("cni.py"), socket, verb], stdin: requests)
+        return try JSONDecoder().decode(CNIResult.self, from: Data(output.utf8))
+    }
+}

@@ -1,0 +1,133 @@
+import Foundation
+import Logging
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import WeirKubernetes
+
+@Suite struct PodWatchTests {
+    /// Follows the pods of a fake API server and notes what it hears, a line an event.
+    private final class Follower: Sendable {
+        private let sink = Sink()
+        private let task: Task<Void, Never>
+
+        init(_ server: FakeAPIServer, _ credentials: ClusterAccess.Credentials = .none) throws {
+            let access = ClusterAccess(server: server.url, authorities: nil, credentials: credentials)
+            let api = try APIServer(access)
+            let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+            let sink = sink
+            task = Task {
+                await PodWatch(api, node: "node-1", logger: quiet).run { sink.add($0) }
+                await api.close()
+            }
+        }
+
+        deinit { task.cancel() }
+
+        var events: [String] { sink.events.withLock { $0 } }
+
+        func waits(for expected: String) -> Bool {
+            Eventually.value { events.contains { $0.contains(expected) } ? true : nil } ?? false
+        }
+    }
+
+    private final class Sink: Sendable {
+        let events = Mutex<[String]>([])
+
+        func add(_ event: PodWatch.Event) {
+            let line =
+                switch event {
+                case .all(let pods): "all " + pods.map(\.name).sorted().joined(separator: " ")
+                case .changed(let pod): "changed \(pod.name)"
+                case .deleted(let pod): "deleted \(pod.name)"
+                case .failed(let sentence): "failed \(sentence)"
+                }
+            events.withLock { $0.append(line) }
+        }
+    }
+
+    private func pod(_ name: String) -> String {
+        """
+        {"metadata": {"name": "\(name)", "namespace": "shop", "uid": "\(name)"},
+         "spec": {"nodeName": "node-1", "containers": [{"name": "app"}]}}
+        """
+    }
+
+    @Test("one list, one watch, only this node's pods")
+    func follows() throws {
+        let server = try FakeAPIServer()
+        try server.put(pod("one"))
+        let follower = try Follower(server)
+        #expect(follower.waits(for: "all shop/one"))
+        try server.put(pod("two"))
+        #expect(follower.waits(for: "changed shop/two"))
+        try server.delete(namespace: "shop", name: "one")
+        #expect(follower.waits(for: "deleted shop/one"))
+        let requests = try server.requests()
+        #expect(requests.count == 2, "\(requests)")
+        #expect(requests.allSatisfy { $0.contains("fieldSelector=spec.nodeName%3Dnode-1") })
+        #expect(requests[0].hasSuffix("resourceVersion=0"))
+        #expect(requests[1].contains("watch=true&allowWatchBookmarks=true"))
+    }
+
+    @Test("a watch that ends goes on where it was, by the bookmark, without a list")
+    func resumes() throws {
+        let server = try FakeAPIServer()
+        try server.put(pod("one"))
+        let follower = try Follower(server)
+        #expect(follower.waits(for: "all shop/one"))
+        for _ in 0..<3 { try server.bookmark() }
+        try server.endWatches()
+        try server.put(pod("two"))
+        #expect(follower.waits(for: "changed shop/two"))
+        let requests = try server.requests()
+        #expect(requests.filter { !$0.contains("watch=true") }.count == 1, "\(requests)")
+        // The pod was version 101; three bookmarks came after it.
+        #expect(requests.last?.contains("resourceVersion=104&") == true, "\(requests)")
+        #expect(follower.events.filter { $0 == "changed shop/two" }.count == 1)
+    }
+
+    @Test("a version that is no longer kept is listed anew, and not from the server's memory")
+    func expires() throws {
+        let server = try FakeAPIServer()
+        try server.put(pod("one"))
+        let follower = try Follower(server)
+        #expect(follower.waits(for: "all shop/one"))
+        try server.delete(namespace: "shop", name: "one")
+        try server.expire()
+        try server.put(pod("two"))
+        #expect(follower.waits(for: "all shop/two"))
+        let lists = try server.requests().filter { !$0.contains("watch=true") }
+        #expect(lists.count == 2)
+        #expect(lists[1].hasSuffix("fieldSelector=spec.nodeName%3Dnode-1"))
+    }
+
+    @Test("the token is read again, and a refusal says what to do")
+    func token() throws {
+        let server = try FakeAPIServer()
+        try server.require(token: "first")
+        let file = try Workspace.write("token", "wrong")
+        let follower = try Follower(server, .tokenFile(file))
+        #expect(follower.waits(for: "failed the API server answered 401: Unauthorized; check the token"))
+        try "first\n".write(toFile: file, atomically: true, encoding: .utf8)
+        #expect(follower.waits(for: "all "))
+        try server.require(token: "second")
+        try "second\n".write(toFile: file, atomically: true, encoding: .utf8)
+        try server.endWatches()
+        try server.put(pod("two"))
+        #expect(follower.waits(for: "changed shop/two"))
+    }
+
+    @Test("an API server that refuses is asked less and less often")
+    func backsOff() {
+        var backoff = Backoff()
+        let delays = (0..<12).map { _ in backoff.delay() }
+        #expect(delays[0] >= .milliseconds(100) && delays[0] <= .milliseconds(200))
+        #expect(delays[3] >= .milliseconds(800) && delays[3] <= .milliseconds(1600))
+        #expect(delays.allSatisfy { $0 <= .seconds(30) })
+        #expect(delays[11] >= .seconds(15))
+        backoff.reset()
+        #expect(backoff.delay() <= .milliseconds(200))
+    }
+}
