@@ -31,14 +31,14 @@ public actor Agent {
         let configuration = try file.map(ConfigurationFile.read) ?? Configuration()
         self.configuration = configuration
         pins = PinDirectory(path: "\(configuration.agent.bpffs)/\(configuration.agent.pins)")
+        let cluster = try Cluster(configuration.agent.kubernetes)
         try Host.require()
         try AdminClient(path: configuration.agent.socket).refuseIfAnswered()
         if try Host.mountBPFFileSystem(at: configuration.agent.bpffs) {
             logger.notice("mounted the BPF file system", metadata: ["path": "\(configuration.agent.bpffs)"])
         }
         node = try Node(try Interceptor.install(pins), logger: logger, accessLog: accessLog)
-        let kubernetes = configuration.agent.kubernetes
-        pods = kubernetes.enabled ? try PodKeeper(node, kubernetes, pins, logger: logger) : nil
+        pods = try cluster.map { [node, pins] in try PodKeeper(node, $0, pins, logger: logger) }
     }
 
     /// Runs until SIGTERM, SIGINT or `POST /v1/stop`. The programs stay: traffic is intercepted as before.
@@ -50,6 +50,7 @@ public actor Agent {
         } catch {
             // What this start installed goes again; what an earlier agent left goes on.
             if !wasInstalled { Interceptor.uninstall(pins) }
+            await pods?.close()
             throw error
         }
         let admin = AdminServer(agent: self, hub: hub, pods: pods, logger: logger)

@@ -34,7 +34,10 @@ struct AdoptCommand: ParsableCommand {
             guard status == 204 else {
                 throw InvalidValue(String(decoding: answer, as: UTF8.self).trimmingCharacters(in: .newlines))
             }
-            print(undo ? "\(pod) has its iptables rules back" : "\(pod) is intercepted by Weir; its iptables rules are kept")
+            print(
+                undo
+                    ? "\(pod) has its iptables rules back"
+                    : "\(pod) is intercepted by Weir; its iptables rules are kept")
         }
     }
 }

@@ -20,7 +20,8 @@ import Testing
 
     @Test("a list comes out item by item, however the bytes arrive", arguments: [1, 2, 7, 1000])
     func list(size: Int) {
-        let text = #"{"kind":"PodList", "metadata":{"resourceVersion":"7"},"items":[ {"a":{"items":[1]}}, {"b":"]}\"{"}]}"#
+        let text =
+            #"{"kind":"PodList", "metadata":{"resourceVersion":"7"},"items":[ {"a":{"items":[1]}}, {"b":"]}\"{"}]}"#
         #expect(
             pieces(text, by: size) == [
                 #"item {"a":{"items":[1]}}"#, #"item {"b":"]}\"{"}"#,

@@ -111,7 +111,8 @@ extension PodKeeper {
             guard record.attachment?.meshed != nil else {
                 throw CNIError(status: 500, sentence: record.problem ?? "\(record.name) is not in the kernel")
             }
-            return CNIAnswer(intercepted: true, reason: "\(meshed.mesh), with the proxy known by \(meshed.proxyIdentity)")
+            return CNIAnswer(
+                intercepted: true, reason: "\(meshed.mesh), with the proxy known by \(meshed.proxyIdentity)")
         }
     }
 

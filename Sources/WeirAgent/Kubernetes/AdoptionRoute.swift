@@ -10,7 +10,8 @@ struct AdoptionRoute: Sendable {
         router.post("/v1/adopt") { request, _ in
             do {
                 guard let pods else {
-                    throw AdoptionError(status: 409, sentence: "the agent follows no pods; set agent.kubernetes.enabled")
+                    throw AdoptionError(
+                        status: 409, sentence: "the agent follows no pods; set agent.kubernetes.enabled")
                 }
                 guard let name = request.uri.queryParameters["pod"] else {
                     throw AdoptionError(status: 400, sentence: "the request names no pod")
