@@ -30,18 +30,23 @@ public actor Agent {
         let configuration = try file.map(ConfigurationFile.read) ?? Configuration()
         self.configuration = configuration
         pins = PinDirectory(path: "\(configuration.agent.bpffs)/\(configuration.agent.pins)")
+        let cluster = try Cluster(configuration.agent.kubernetes)
         try Host.requireRoot("intercept traffic")
         try AdminClient(path: configuration.agent.socket).refuseIfAnswered()
         node = Node(pins, logger: logger, accessLog: accessLog)
-        let kubernetes = configuration.agent.kubernetes
-        pods = kubernetes.enabled ? try PodKeeper(node, kubernetes, pins, logger: logger) : nil
+        pods = try cluster.map { [node, pins] in try PodKeeper(node, $0, pins, logger: logger) }
     }
 
     /// Runs until SIGTERM, SIGINT or `POST /v1/stop`. The programs stay: traffic is intercepted as before.
     public func run() async throws {
         if pods != nil { await node.awaitPods() }
-        // Installs the programs, or takes over those that are installed.
-        try await node.start(configuration)
+        do {
+            // Installs the programs, or takes over those that are installed.
+            try await node.start(configuration)
+        } catch {
+            await pods?.close()
+            throw error
+        }
         let admin = AdminServer(agent: self, hub: hub, pods: pods, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let settings = configuration.agent

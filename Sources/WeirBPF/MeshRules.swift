@@ -36,10 +36,10 @@ public enum MeshRules {
 
     /// The old backend tells only its own tool the chains of a table; which tables it has is in /proc.
     private static func legacyChains() -> [String] {
-        ["", "6"].flatMap { family in
+        ["", "6"].flatMap { family -> [String] in
             let tables = lines("/proc/thread-self/net/ip\(family)_tables_names")
-            return tables.contains("nat") || tables.contains("mangle")
-                ? savedChains("ip\(family)tables-legacy-save") : []
+            guard tables.contains("nat") || tables.contains("mangle") else { return [] }
+            return savedChains("ip\(family)tables-legacy-save")
         }
     }
 

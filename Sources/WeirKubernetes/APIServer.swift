@@ -3,7 +3,6 @@ import Foundation
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
-import NIOSSL
 public import WeirCore
 
 /// The Kubernetes API, as far as pods of one node need it.
@@ -14,7 +13,7 @@ public final class APIServer: Sendable {
     /// - Throws: a sentence that names the certificate or key which cannot be read.
     public init(_ access: ClusterAccess) throws(InvalidValue) {
         self.access = access
-        var configuration = HTTPClient.Configuration(tlsConfiguration: try Self.tls(access))
+        var configuration = HTTPClient.Configuration(tlsConfiguration: try access.tls())
         configuration.timeout.connect = .seconds(10)
         // A watch says something each minute (bookmarks); three of them missing means that nobody is there.
         configuration.timeout.read = .minutes(3)
@@ -23,22 +22,6 @@ public final class APIServer: Sendable {
     }
 
     public func close() async { try? await client.shutdown() }
-
-    private static func tls(_ access: ClusterAccess) throws(InvalidValue) -> TLSConfiguration {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        do {
-            if let authorities = access.authorities {
-                tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(authorities.utf8)))
-            }
-            if case .certificate(let chain, let key) = access.credentials {
-                tls.certificateChain = try NIOSSLCertificate.fromPEMBytes(Array(chain.utf8)).map { .certificate($0) }
-                tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem))
-            }
-        } catch {
-            throw InvalidValue("the certificates for \(access.server) cannot be read: \(error); they have to be PEM")
-        }
-        return tls
-    }
 
     /// One pod, as it is now.
     /// - Throws: `APIError`, not found included, or what kept the server from being reached.

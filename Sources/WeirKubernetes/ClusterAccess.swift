@@ -38,8 +38,8 @@ public struct ClusterAccess: Sendable {
         guard let host = environment["KUBERNETES_SERVICE_HOST"], let port = environment["KUBERNETES_SERVICE_PORT"]
         else {
             throw InvalidValue(
-                "this process is in no pod (KUBERNETES_SERVICE_HOST is not set); name a file with agent.kubernetes.kubeconfig"
-            )
+                "this process is in no pod (KUBERNETES_SERVICE_HOST is not set); "
+                    + "name a file with agent.kubernetes.kubeconfig")
         }
         let address = host.contains(":") ? "[\(host)]" : host
         return ClusterAccess(

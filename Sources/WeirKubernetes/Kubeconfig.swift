@@ -15,7 +15,12 @@ public struct Kubeconfig: Decodable {
         case contexts, clusters, users
     }
 
-    private struct Named<Value: Decodable>: Decodable {
+    private protocol Entry: Decodable {
+        /// What a list's elements call it, beside "name".
+        static var key: String { get }
+    }
+
+    private struct Named<Value: Entry>: Decodable {
         let name: String
         let value: Value
 
@@ -29,20 +34,18 @@ public struct Kubeconfig: Decodable {
         init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: Key.self)
             name = try container.decode(String.self, forKey: Key(stringValue: "name"))
-            value = try container.decode(
-                Value.self,
-                forKey: Key(
-                    stringValue: Value.self == Context.self
-                        ? "context" : Value.self == Cluster.self ? "cluster" : "user"))
+            value = try container.decode(Value.self, forKey: Key(stringValue: Value.key))
         }
     }
 
-    private struct Context: Decodable {
+    private struct Context: Entry {
+        static let key = "context"
         let cluster: String
         let user: String?
     }
 
-    private struct Cluster: Decodable {
+    private struct Cluster: Entry {
+        static let key = "cluster"
         let server: String
         let certificateAuthority, certificateAuthorityData: String?
         let insecureSkipTLSVerify: Bool?
@@ -55,7 +58,8 @@ public struct Kubeconfig: Decodable {
         }
     }
 
-    private struct User: Decodable {
+    private struct User: Entry {
+        static let key = "user"
         let token, tokenFile: String?
         let clientCertificate, clientCertificateData, clientKey, clientKeyData: String?
 
@@ -90,8 +94,8 @@ public struct Kubeconfig: Decodable {
         }
         if cluster.insecureSkipTLSVerify == true {
             throw InvalidValue(
-                "\(path) says insecure-skip-tls-verify, and Weir always verifies; give the cluster a certificate-authority"
-            )
+                "\(path) says insecure-skip-tls-verify, and Weir always verifies; "
+                    + "give the cluster a certificate-authority")
         }
         let user = users?.first { $0.name == context.user }?.value
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
@@ -117,8 +121,8 @@ public struct Kubeconfig: Decodable {
         case (_, _, _, let token?): credentials = .token(token)
         default:
             throw InvalidValue(
-                "\(path): the user of the current context has neither client-certificate nor token, which are what Weir takes"
-            )
+                "\(path): the user of the current context has neither client-certificate nor token, "
+                    + "which are what Weir takes")
         }
         let server = cluster.server.hasSuffix("/") ? String(cluster.server.dropLast()) : cluster.server
         return ClusterAccess(server: server, authorities: authorities, credentials: credentials)

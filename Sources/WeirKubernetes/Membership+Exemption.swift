@@ -20,8 +20,8 @@ extension Membership {
             $0.drop { $0 == " " }
         }
         guard templates.contains("grpc-agent"), !templates.contains("sidecar") else { return nil }
-        return
-            "it is a proxyless gRPC pod (inject.istio.io/templates: grpc-agent), whose application talks to the mesh itself"
+        return "it is a proxyless gRPC pod (inject.istio.io/templates: grpc-agent), "
+            + "whose application talks to the mesh itself"
     }
 
     /// As istio/istio cni/pkg/plugin, doAddRun: what runs as a gateway, or without an Envoy, has nothing redirected.

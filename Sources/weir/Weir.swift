@@ -11,9 +11,9 @@ import WeirCore
         version: WeirVersion.current,
         subcommands: [
             StatusCommand.self, WorkloadsCommand.self, StatsCommand.self, FlowsCommand.self, ExplainCommand.self,
-            CheckCommand.self, AdoptCommand.self, RunCommand.self, AgentCommand.self, LoadCommand.self,
-            UnloadCommand.self,
-            ProxyCommand.self, CNICommand.self, ConfigCommand.self, ExecInCgroupCommand.self, WatchCgroupCommand.self,
+            CheckCommand.self, RunCommand.self, AgentCommand.self, AdoptCommand.self, LoadCommand.self,
+            UnloadCommand.self, ProxyCommand.self, CNICommand.self, ConfigCommand.self, ExecInCgroupCommand.self,
+            WatchCgroupCommand.self,
         ],
         defaultSubcommand: StatusCommand.self)
 

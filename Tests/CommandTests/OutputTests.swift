@@ -92,7 +92,7 @@ extension Commands {
                 (["stats", "-o", "xml"], "Please provide one of 'table' and 'json'"),
                 (["check", "--category", "x"], "There is no category \"x\"; use kernel,"),
                 (["run", "--mesh", "x", "--", "true"], "There is no mesh \"x\"; use istio, linkerd, kuma, osm."),
-                (["stauts"], "weir: there is no command stauts; did you mean status?"),
+                (["worklaods"], "weir: there is no command worklaods; did you mean workloads?"),
                 (["bogus"], "weir: there is no command bogus; weir --help lists them"),
             ] {
                 let result = try Weir.run(arguments)

@@ -60,11 +60,11 @@ import WeirCore
             sentence { _ = try access(cluster: "insecure-skip-tls-verify: true", user: "token: t") }
                 .contains("Weir always verifies"))
         #expect(
-            sentence { _ = try access(cluster: "", user: "exec: {command: aws}") }.contains(
-                "neither client-certificate nor token"))
+            sentence { _ = try access(cluster: "", user: "exec: {command: aws}") }
+                .contains("neither client-certificate nor token"))
         #expect(
-            sentence { _ = try access(cluster: "", user: "token: t", context: "z") }.contains(
-                "kubectl config use-context"))
+            sentence { _ = try access(cluster: "", user: "token: t", context: "z") }
+                .contains("kubectl config use-context"))
         #expect(
             sentence { _ = try Kubeconfig.access(path: "/nowhere") }.contains("cannot read the kubeconfig, /nowhere"))
     }

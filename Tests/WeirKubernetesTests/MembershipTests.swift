@@ -87,8 +87,8 @@ import WeirCore
 
     @Test("a sidecar that nobody injected is named by annotations")
     func handWritten() throws {
-        let containers =
-            "[\(PodText.app), \(PodText.container("edge", user: 900)), \(PodText.container("helper", user: 901))]"
+        let sidecars = [PodText.container("edge", user: 900), PodText.container("helper", user: 901)]
+        let containers = "[\(PodText.app), \(sidecars.joined(separator: ", "))]"
         let found = try meshed(
             PodText.pod(
                 annotations: #"{"weir.io/mesh": "istio", "weir.io/proxy-containers": "edge, helper"}"#,

@@ -24,14 +24,16 @@ actor PodKeeper {
     private var search: Task<Void, Never>?
     private var pace = SearchPace()
 
-    init(_ node: Node, _ settings: Configuration.Kubernetes, _ pins: PinDirectory, logger: Logger) throws {
+    init(_ node: Node, _ cluster: Cluster, _ pins: PinDirectory, logger: Logger) throws {
         self.node = node
         self.pins = pins
         self.logger = logger
-        nodeName = try Self.nodeName(settings)
-        let access = try settings.kubeconfig.map { path throws(InvalidValue) in try Kubeconfig.access(path: path) }
-        server = try APIServer(try access ?? ClusterAccess.inCluster())
+        nodeName = cluster.node
+        server = try APIServer(cluster.access)
     }
+
+    /// For an agent that ends before `run`.
+    func close() async { await server.close() }
 
     /// Follows the API server until the task is cancelled.
     func run() async {
@@ -45,7 +47,9 @@ actor PodKeeper {
             failure = nil
             switch event {
             case .all(let all): await replace(all)
-            case .changed(let pod): await update(pod)
+            case .changed(let pod):
+                await update(pod)
+                pods[pod.metadata.uid]?.isExpected = false
             case .deleted(let pod): await forget(pod.metadata.uid)
             case .failed(let sentence): failure = sentence
             }
@@ -204,15 +208,5 @@ actor PodKeeper {
             }
         }
         startSearch()
-    }
-
-    /// Where the kubelet runs under another name than the host's, the environment or the file has to say it.
-    private static func nodeName(_ settings: Configuration.Kubernetes) throws(InvalidValue) -> String {
-        if let name = settings.node { return name }
-        if let name = Processes.environment("NODE_NAME") { return name }
-        guard let name = Processes.hostName() else {
-            throw InvalidValue("this machine has no host name; say the node's name with agent.kubernetes.node")
-        }
-        return name.lowercased()
     }
 }

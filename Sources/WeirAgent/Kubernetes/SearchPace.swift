@@ -12,8 +12,8 @@ struct SearchPace {
     private var lastLook = ContinuousClock.now - seldom
     private var seen: [FileIdentity?] = []
 
-    /// Between two questions whether a look is due.
-    let pause = Duration.milliseconds(20)
+    /// Until it is asked again whether a look is due.
+    var pause: Duration { ContinuousClock.now - lastSign < Self.eager ? .milliseconds(20) : .milliseconds(100) }
 
     /// Something has happened from which a pod may come.
     mutating func quicken() { lastSign = .now }
