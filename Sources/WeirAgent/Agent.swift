@@ -14,8 +14,6 @@ public actor Agent {
     private let hub = FlowHub()
     private let accessLog = AccessLog(descriptor: STDERR_FILENO)
     private let startedAt = Agent.now()
-    /// What the running kernel lets the same-node short cut do.
-    private let acceleration: AccelerationStatus
     private var configuration: Configuration
     private var configurationProblem: String?
     private var seen: FileIdentity?
