@@ -12,12 +12,36 @@ static __always_inline void watch_states(struct bpf_sock_ops *ctx)
 	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 }
 
-static __always_inline __u8 *target_of(__be16 port)
+static __always_inline struct weir_targets *find_targets(void)
 {
 	__u32 zero = 0;
-	struct weir_targets *targets = bpf_map_lookup_elem(&weir_targets, &zero);
 
-	return targets ? &targets->ports[bpf_ntohs(port)] : NULL;
+	return bpf_map_lookup_elem(&weir_targets, &zero);
+}
+
+/* A port in host order, bounded where the verifier sees it: clang knows that it
+ * has 16 bits, and Linux 6.1 does not. */
+static __always_inline __u64 index_of(__u64 port)
+{
+	asm volatile("%0 &= 0xffff" : "+r"(port));
+	return port;
+}
+
+static __always_inline void note_target(__be16 port)
+{
+	struct weir_targets *targets = find_targets();
+	__u64 index = index_of(bpf_ntohs(port));
+
+	if (targets && !targets->ports[index])
+		targets->ports[index] = 1;
+}
+
+static __always_inline bool is_target(__u32 port)
+{
+	struct weir_targets *targets = find_targets();
+	__u64 index = index_of(port);
+
+	return targets && targets->ports[index];
 }
 
 /* The source port is known, the SYN has not left. */
@@ -26,7 +50,6 @@ static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 	struct weir_tuple tuple = {};
 	struct weir_origin origin = {};
-	__u8 *target;
 
 	if (!socket)
 		return;
@@ -41,9 +64,7 @@ static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	origin.reason = socket->reason;
 	origin.workload = socket->workload;
 	origin.flags = WEIR_SOCKET_ACCEPTED | (socket->flags & WEIR_SOCKET_NAMED);
-	target = target_of(tuple.remote_port);
-	if (target && !*target)
-		*target = 1;
+	note_target(tuple.remote_port);
 	if (bpf_map_update_elem(&weir_origins, &tuple, &origin, BPF_ANY))
 		count(socket->workload, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY,
 		      IPPROTO_TCP);
@@ -157,13 +178,13 @@ static __noinline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_sock *sk
 {
 	__u64 netns = bpf_get_netns_cookie(ctx);
 	struct weir_workload *pod = find_pod(netns);
-	__u8 *target = target_of(bpf_htons((__u16)ctx->local_port));
+	bool was_sent = is_target(ctx->local_port);
 	struct weir_tuple tuple = {};
 
-	if (!pod && (!target || !*target))
+	if (!pod && !was_sent)
 		return;
 	read_tuple(ctx, &tuple);
-	if (!(target && *target && take_origin(sk, &tuple)) && pod)
+	if (!(was_sent && take_origin(sk, &tuple)) && pod)
 		record_inbound(ctx, sk, &tuple, pod);
 	if (pod && pod->acceleration)
 		meet(ctx, sk, &tuple, pod);

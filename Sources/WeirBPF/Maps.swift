@@ -27,10 +27,10 @@ public final class Maps: Sendable {
     public let settings: Map
 
     static let names = [
-        "weir_podslots", "weir_pods", "weir_cgroups", "weir_policies", "weir_owners", "weir_prefixes", "weir_routes", "weir_uports",
-        "weir_ifaces", "weir_socks",
-        "weir_datagrams", "weir_origins", "weir_targets", "weir_listeners", "weir_counters", "weir_ends",
-        "weir_meetings", "weir_pairs", "weir_peers", "weir_paths", "weir_flows", "weir_settings",
+        "weir_podslots", "weir_pods", "weir_cgroups", "weir_policies", "weir_owners", "weir_prefixes", "weir_routes",
+        "weir_uports", "weir_ifaces", "weir_socks", "weir_datagrams", "weir_origins", "weir_targets",
+        "weir_listeners", "weir_counters", "weir_ends", "weir_meetings", "weir_pairs", "weir_peers", "weir_paths",
+        "weir_flows", "weir_settings",
     ]
 
     /// - Parameter open: how one map is had by its name.

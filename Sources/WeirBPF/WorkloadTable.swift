@@ -142,7 +142,9 @@ public final class WorkloadTable {
         }
     }
 
-    private static func slot(of cookie: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: cookie) % UInt32(WEIR_POD_SLOTS) }
+    private static func slot(of cookie: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: cookie) % UInt32(WEIR_POD_SLOTS)
+    }
 
     /// After the entry has gone; the slot may be another pod's, too.
     private func freeSlot(of cookie: UInt64) throws(BPFError) {

@@ -117,8 +117,8 @@ extension Commands {
                 defer { withExtendedLifetime(foreign) {} }
                 expect(
                     try weir.run(["load"]), 2,
-                    "weir: cannot attach weir_connect4 to the cgroup root: operation not permitted; another program "
-                        + "holds this hook without BPF_F_ALLOW_MULTI; `weir check --category foreign` names it")
+                    "weir: cannot attach weir_connect4 to the cgroup \(root): operation not permitted; another "
+                        + "program holds this hook without BPF_F_ALLOW_MULTI; `weir check --category foreign` names it")
                 #expect(weir.isGone)
                 let check = try weir.run(["check", "--category", "foreign"])
                 #expect(check.output.contains("foreign_connect"))
