@@ -59,6 +59,7 @@ ASSERT_SIZE(weir_datagrams, 8 + 8 * 20);
 ASSERT_SIZE(weir_listener, 16);
 ASSERT_SIZE(weir_counter_key, 8);
 ASSERT_SIZE(weir_counter, 32);
+ASSERT_SIZE(weir_targets, 65536);
 ASSERT_SIZE(weir_path_key, 8);
 ASSERT_SIZE(weir_path_count, 24);
 ASSERT_SIZE(weir_end, 24);

@@ -37,6 +37,15 @@ static __always_inline void count_left_out(__u32 workload, __u32 path)
 		__sync_fetch_and_add(&count->sockets, 1);
 }
 
+/* What a socket knows of its pair; most nodes' sockets pay one load for that. */
+static __always_inline struct weir_end *end_of(struct bpf_sock *sk)
+{
+	__u32 zero = 0;
+	struct weir_settings *settings = bpf_map_lookup_elem(&weir_settings, &zero);
+
+	return settings && settings->accelerates ? bpf_sk_storage_get(&weir_ends, sk, 0, 0) : NULL;
+}
+
 static __always_inline bool may_join(__u32 acceleration, __u8 role)
 {
 	return role == WEIR_END_PROXY ? acceleration : acceleration & WEIR_ACCELERATE_SENDERS;
@@ -132,9 +141,9 @@ static __always_inline void read_meeting(struct bpf_sock_ops *ctx, const struct 
 }
 
 /* The calling end is established, the other one is not yet: it waits for the handshake's last packet. */
-static __always_inline void on_connected(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
+static __noinline void on_connected(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
-	struct weir_end *end = bpf_sk_storage_get(&weir_ends, sk, 0, 0);
+	struct weir_end *end = end_of(sk);
 	struct weir_tuple tuple = {};
 	struct weir_pair pair = {};
 
@@ -186,8 +195,8 @@ static __always_inline __u8 accepted_role(struct bpf_sock *sk, const struct weir
 }
 
 /* The accepted end is established: find the calling one, and join when bytes may go either way. */
-static __always_inline void meet(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
-				 const struct weir_tuple *tuple, const struct weir_workload *pod)
+static __noinline void meet(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
+			    const struct weir_tuple *tuple, const struct weir_workload *pod)
 {
 	struct weir_meeting meeting = {};
 
@@ -236,7 +245,7 @@ static __always_inline struct weir_pair *pair_of(const struct weir_end *end)
 /* Bytes that went past the stack, for the totals of a connection's record. */
 static __always_inline void add_redirected(struct bpf_sock *sk, __u64 *sent, __u64 *received)
 {
-	struct weir_end *end = bpf_sk_storage_get(&weir_ends, sk, 0, 0);
+	struct weir_end *end = end_of(sk);
 	struct weir_pair *pair = pair_of(end);
 
 	if (!pair)
@@ -248,7 +257,7 @@ static __always_inline void add_redirected(struct bpf_sock *sk, __u64 *sent, __u
 /* An end closes; the last one takes the pair along. */
 static __always_inline void leave_pair(struct bpf_sock *sk)
 {
-	struct weir_end *end = bpf_sk_storage_get(&weir_ends, sk, 0, 0);
+	struct weir_end *end = end_of(sk);
 	struct weir_pair *pair = pair_of(end);
 
 	if (!pair)

@@ -90,6 +90,7 @@ public final class WorkloadTable {
         value.flags = followPassed ? WEIR_WORKLOAD_FOLLOW_PASSED.rawValue : 0
         value.acceleration = acceleration.rawValue
         value.budget = UInt32(accelerationBudget)
+        if !acceleration.isEmpty { try noteAcceleration() }
         try set(key, value)
         return value.id
     }
@@ -156,6 +157,14 @@ public final class WorkloadTable {
     private func countCgroups() throws(BPFError) {
         var settings = try interceptor.settings()
         settings.cgroup_workloads = UInt32(try maps.cgroups.walk(UInt64.self).count)
+        try maps.settings.set(UInt32(0), to: settings)
+    }
+
+    /// Tells the programs that sockets may have pairs, from now on: those of a workload that leaves stay pairs.
+    private func noteAcceleration() throws(BPFError) {
+        var settings = try interceptor.settings()
+        guard settings.accelerates == 0 else { return }
+        settings.accelerates = 1
         try maps.settings.set(UInt32(0), to: settings)
     }
 

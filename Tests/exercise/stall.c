@@ -42,9 +42,10 @@ static uint64_t fill(int fd, const uint8_t *data, size_t message, uint64_t limit
 
 static void write_on(int *ends, int count, size_t message, int seconds)
 {
+	static const struct linger now = {.l_onoff = 1};
 	uint64_t *queued = calloc((size_t)count, sizeof(*queued)), most = 0, total = 0, before = 0;
 	uint8_t *data = calloc(1, message);
-	long long start = tcp_memory(), half = 0;
+	long long start = tcp_memory(), half = 0, end;
 	struct json j;
 
 	if (!queued || !data)
@@ -64,6 +65,10 @@ static void write_on(int *ends, int count, size_t message, int seconds)
 		most = queued[i] > most ? queued[i] : most;
 		total += queued[i];
 	}
+	end = tcp_memory();
+	/* Else what was queued would stay for minutes, as nobody is left to take it. */
+	for (int i = 0; i < count; i++)
+		setsockopt(ends[i], SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	json_open(&j);
 	json_integer(&j, "connections", count);
 	json_integer(&j, "most", (long long)most);
@@ -71,7 +76,7 @@ static void write_on(int *ends, int count, size_t message, int seconds)
 	json_integer(&j, "queued", (long long)total);
 	json_integer(&j, "pages_before", start);
 	json_integer(&j, "pages_half_time", half);
-	json_integer(&j, "pages", tcp_memory());
+	json_integer(&j, "pages", end);
 	json_close(&j);
 	json_print(&j);
 }

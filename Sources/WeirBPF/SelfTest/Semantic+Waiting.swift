@@ -73,18 +73,22 @@ extension Semantic {
     /// A reader that waits already, in poll() and in recv().
     static func wakeUp(_ pair: consuming SocketPair) -> String? {
         for inPoll in [true, false] {
-            Later.send(from: pair.writer)
-            if inPoll, SocketPair.wait(pair.reader, POLLIN, milliseconds: 1000) == 0 { return "poll is not woken" }
-            if SocketPair.read(pair.reader).text != "hello" { return "recv is not woken" }
+            let later = Later(sendFrom: pair.writer)
+            let isWoken = !inPoll || SocketPair.wait(pair.reader, POLLIN, milliseconds: 1000) != 0
+            let isRead = SocketPair.read(pair.reader).text == "hello"
+            _ = consume later
+            if !isWoken { return "poll is not woken" }
+            if !isRead { return "recv is not woken" }
         }
         return nil
     }
 
     /// A reader that waits is woken by the acknowledgement of its own FIN, and waits on.
     static func blockingRead(_ pair: consuming SocketPair) -> String? {
-        Later.send(from: pair.writer, afterEndOf: pair.reader)
-        return SocketPair.read(pair.reader).text == "hello"
-            ? nil : "a blocking read fails when something else than bytes wakes it"
+        let later = Later(sendFrom: pair.writer, afterEndOf: pair.reader)
+        let isRead = SocketPair.read(pair.reader).text == "hello"
+        _ = consume later
+        return isRead ? nil : "a blocking read fails when something else than bytes wakes it"
     }
 
     static func order(
@@ -124,14 +128,17 @@ private struct EventPoll: ~Copyable {
     }
 }
 
-/// Sends "hello" from another thread in a few milliseconds, when the caller waits.
-private enum Later {
+/// Another thread, which sends "hello" in a few milliseconds, when the caller waits. It has ended when this is gone, so
+/// that it never meets a descriptor that is closed or somebody else's.
+private struct Later: ~Copyable {
+    private let thread: pthread_t
+
     /// - Parameter reader: an end whose other direction is shut down before; -1 for none.
-    static func send(from writer: Int32, afterEndOf reader: Int32 = -1) {
+    init(sendFrom writer: Int32, afterEndOf reader: Int32 = -1) {
         var thread = pthread_t()
         // Both fit into the one word that a thread is given.
         let both = UnsafeMutableRawPointer(bitPattern: Int(writer) << 32 | Int(UInt32(bitPattern: reader)))
-        _ = pthread_create(
+        let error = pthread_create(
             &thread, nil,
             { both in
                 let both = Int(bitPattern: both)
@@ -144,6 +151,10 @@ private enum Later {
                 _ = Glibc.send(Int32(both >> 32), "hello", 5, Int32(MSG_NOSIGNAL))
                 return nil
             }, both)
-        pthread_detach(thread)
+        // No thread means no memory for a stack; nothing that follows could work.
+        precondition(error == 0, "cannot start a thread")
+        self.thread = thread
     }
+
+    deinit { pthread_join(thread, nil) }
 }

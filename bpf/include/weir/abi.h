@@ -503,7 +503,7 @@ struct weir_settings {
 	__u32 cgroup_workloads;	/* entries of weir_cgroups: 0 spares everyone the walk */
 	__u32 abi_version;
 	__u32 next_workload;	/* the id the next workload gets, less one */
-	__u32 pad;
+	__u32 accelerates;	/* whether a workload ever was: else no socket has a pair, and nobody looks for one */
 };
 
 /* Context of weir_explain: an attempt that nobody makes. */
