@@ -166,7 +166,8 @@ public actor Agent {
         return AgentStatus(
             version: WeirVersion.current, pid: getpid(), startedAt: startedAt, configuration: file,
             configurationProblem: configurationProblem, mechanism: await node.choice.mechanism.rawValue,
-            because: await node.choice.because, acceleration: await node.tested, workloads: workloads, kubernetes: await pods?.status())
+            because: await node.choice.because, acceleration: await node.tested, workloads: workloads,
+            kubernetes: await pods?.status())
     }
 
     func metrics() async throws -> String {
