@@ -76,7 +76,6 @@ static __always_inline bool has_cgroup_workloads(void)
 	return settings && settings->cgroup_workloads;
 }
 
-
 /* The socket's workload, NULL for everyone else; a process outside the mesh
  * pays for one load and nothing more. */
 static __always_inline struct weir_workload *find_workload(__u64 netns, struct bpf_sock_addr *ctx)
