@@ -195,8 +195,8 @@ static __always_inline __u8 accepted_role(struct bpf_sock *sk, const struct weir
 }
 
 /* The accepted end is established: find the calling one, and join when bytes may go either way. */
-static __noinline void meet(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
-			    const struct weir_tuple *tuple, const struct weir_workload *pod)
+static __noinline void meet(struct bpf_sock_ops *ctx, struct bpf_sock *sk, const struct weir_tuple *tuple,
+			    const struct weir_workload *pod)
 {
 	struct weir_meeting meeting = {};
 

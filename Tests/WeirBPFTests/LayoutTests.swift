@@ -14,7 +14,7 @@ import Testing
         "weir_route": MemoryLayout<weir_route>.size, "weir_user_port": MemoryLayout<weir_user_port>.size,
         "weir_interface_key": MemoryLayout<weir_interface_key>.size,
         "weir_interface": MemoryLayout<weir_interface>.size, "weir_tuple": MemoryLayout<weir_tuple>.size,
-        "weir_origin": MemoryLayout<weir_origin>.size, "weir_targets": 65536,
+        "weir_origin": MemoryLayout<weir_origin>.size, "weir_targets": 65536,  // an array too long for Swift to import
         "weir_socket": MemoryLayout<weir_socket>.size,
         "weir_datagrams": MemoryLayout<weir_datagrams>.size, "weir_listener": MemoryLayout<weir_listener>.size,
         "weir_counter_key": MemoryLayout<weir_counter_key>.size, "weir_counter": MemoryLayout<weir_counter>.size,
