@@ -19,6 +19,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -55,10 +56,19 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], swiftSettings: swift),
+        // Its loops are timed, so they are optimised whatever the configuration is.
+        .target(name: "CWeirBench", cSettings: c + [.unsafeFlags(["-O2"])]),
+        .target(
+            name: "WeirBench",
+            dependencies: [
+                "CWeirBench", "WeirAgent", "WeirBPF", "WeirCore", "WeirNFT",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: swift),
         .executableTarget(
             name: "weir",
             dependencies: [
-                "CWeirBPF", "WeirAgent", "WeirBPF", "WeirCore", "WeirProxy",
+                "CWeirBPF", "CWeirBench", "WeirAgent", "WeirBench", "WeirBPF", "WeirCore", "WeirProxy",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -79,7 +79,10 @@ public final class Interceptor: Sendable {
     }
 
     /// Installs the programs, or puts this version's programs into the links of those that are installed.
-    public static func install(_ pins: PinDirectory = PinDirectory()) throws(BPFError) -> Interceptor {
+    /// - Parameter cgroup: path of the cgroup v2 whose processes meet them; nil for the root, which is all.
+    public static func install(
+        _ pins: PinDirectory = PinDirectory(), at cgroup: String? = nil
+    ) throws(BPFError) -> Interceptor {
         try Host.require()
         for leftover in pins.leftovers() { leftover.removeAll() }
         if pins.exists { return try upgrade(pins) }
@@ -95,7 +98,7 @@ public final class Interceptor: Sendable {
             if let explain = object.program("weir_explain") { try staging.pin(explain, "programs/weir_explain") }
             let interceptor = Interceptor(maps: try Maps { name throws(BPFError) in try staging.map(name) }, pins: pins)
             try interceptor.initialize()
-            let links = try attach(object)
+            let links = try attach(object, to: cgroup)
             defer { for link in links { close(link.link) } }
             for link in links { try staging.pin(link.link, "links/\(link.program)") }
             // From here the installation has its name; before, a failure removes all of it.
@@ -151,8 +154,11 @@ public final class Interceptor: Sendable {
         return object
     }
 
-    private static func attach(_ object: borrowing Object) throws(BPFError) -> [(program: String, link: Int32)] {
-        let root = try Descriptor(path: try Host.cgroupRoot())
+    private static func attach(
+        _ object: borrowing Object, to cgroup: String? = nil
+    ) throws(BPFError) -> [(program: String, link: Int32)] {
+        let path = if let cgroup { cgroup } else { try Host.cgroupRoot() }
+        let root = try Descriptor(path: path)
         var links: [(program: String, link: Int32)] = []
         for hook in hooks {
             guard let program = object.program(hook.program) else { continue }
@@ -160,7 +166,7 @@ public final class Interceptor: Sendable {
             guard link >= 0 else {
                 for made in links { close(made.link) }
                 throw BPFError(
-                    code: -link, operation: "attach", subject: "\(hook.program) to the cgroup root",
+                    code: -link, operation: "attach", subject: "\(hook.program) to \(cgroup ?? "the cgroup root")",
                     advice: advice(attaching: hook.since, error: -link))
             }
             links.append((hook.program, link))

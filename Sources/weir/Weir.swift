@@ -11,7 +11,8 @@ import WeirAgent
         subcommands: [
             StatusCommand.self, WorkloadsCommand.self, StatsCommand.self, FlowsCommand.self, ExplainCommand.self,
             CheckCommand.self, RunCommand.self, AgentCommand.self, LoadCommand.self, UnloadCommand.self,
-            ProxyCommand.self, ConfigCommand.self, ExecInCgroupCommand.self, WatchCgroupCommand.self,
+            ProxyCommand.self, ConfigCommand.self, BenchCommand.self, ExecInCgroupCommand.self, WatchCgroupCommand.self,
+            BenchProcessCommand.self,
         ],
         defaultSubcommand: StatusCommand.self)
 }

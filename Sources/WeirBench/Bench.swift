@@ -1,0 +1,55 @@
+import Glibc
+import WeirAgent
+import WeirBPF
+
+/// One run of `weir bench`.
+public struct Bench {
+    public struct Options: Sendable {
+        public var quick = false
+        /// Empty: all.
+        public var only: [SuiteName] = []
+        /// Client connections at which latency is measured.
+        public var connections = [1, 2, 5, 10, 25, 50, 100]
+
+        public init() {}
+    }
+
+    private let options: Options
+    private let progress: Progress
+
+    public init(_ options: Options, progress: Progress) {
+        self.options = options
+        self.progress = progress
+    }
+
+    /// Measures. Runs on one thread, which its processes die with.
+    /// - Throws: `Interrupted` when a signal came; nothing is left behind then, either.
+    public func run() throws -> Report {
+        try Host.require()
+        BenchLeftovers.remove()
+        let interruption = Interruption()
+        defer { BenchLeftovers.remove(Names.own) }
+        let suites = suites
+        for suite in suites { progress.plan(seconds: suite.planned) }
+        progress.step("making namespaces and installing a Weir of this run's own", important: true)
+        let site = try Site(Case.allCases, interruption: interruption)
+        var report = Report(site: site, quick: options.quick)
+        for suite in suites {
+            progress.begin(seconds: suite.planned)
+            report.measurements += try suite.run(site, progress)
+        }
+        report.seconds = progress.elapsed
+        return report
+    }
+
+    private var suites: [any Suite] {
+        var connect = ConnectSuite()
+        if options.quick {
+            connect.steps = [Exclusions(), Exclusions(ranges: 1000), Exclusions(ranges: 10000)]
+            connect.rounds = 30
+            connect.rateRounds = 12
+        }
+        let all: [any Suite] = [connect]
+        return all.filter { options.only.isEmpty || options.only.contains($0.name) }
+    }
+}
