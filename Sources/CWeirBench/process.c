@@ -108,7 +108,7 @@ int weir_bench_process(int argc, char **argv)
 		{"uid", required_argument, NULL, 'u'},	 {"cpu", required_argument, NULL, 'p'},
 		{0},
 	};
-	int option, status = 0;
+	int option, status = 0, program = -1;
 	long uid = -1;
 
 	detach();
@@ -121,17 +121,22 @@ int weir_bench_process(int argc, char **argv)
 		default: return 64;
 		}
 	}
-	if (status || (uid >= 0 && become((uid_t)uid)) || die_with_parent())
-		return 2;
 	argc -= optind;
 	argv += optind;
+	/* Before the ids change: it may be in a directory that only root may enter. */
+	if (!status && argc >= 2 && !strcmp(argv[0], "exec")) {
+		program = open(argv[1], O_PATH | O_CLOEXEC);
+		status = program < 0 ? fail(argv[1]) : 0;
+	}
+	if (status || (uid >= 0 && become((uid_t)uid)) || die_with_parent())
+		return 2;
 	if (argc == 1 && !strcmp(argv[0], "worker"))
 		return run_worker();
 	if (argc >= 1 && !strcmp(argv[0], "serve"))
 		return run_server(argc, argv);
-	if (argc < 2 || strcmp(argv[0], "exec"))
+	if (program < 0)
 		return 64;
 	signal(SIGPIPE, SIG_DFL);
-	execvp(argv[1], argv + 1);
+	fexecve(program, argv + 1, environ);
 	return fail(argv[1]), 127;
 }

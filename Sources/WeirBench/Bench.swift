@@ -49,7 +49,14 @@ public struct Bench {
             connect.rounds = 30
             connect.rateRounds = 12
         }
-        let all: [any Suite] = [connect]
+        var latency = LatencySuite(connections: options.connections)
+        var stream = StreamSuite()
+        if options.quick {
+            latency.connections = latency.connections.filter { [1, 10, 100].contains($0) }
+            if latency.connections.isEmpty { latency.connections = options.connections }
+            stream.sizes = [1024, 16384, 131072]
+        }
+        let all: [any Suite] = [connect, latency, stream]
         return all.filter { options.only.isEmpty || options.only.contains($0.name) }
     }
 }

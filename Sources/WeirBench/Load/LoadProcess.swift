@@ -84,6 +84,24 @@ final class LoadProcess {
         close(output)
     }
 
+    /// Seconds of processor time so far (proc(5), stat, fields 14 and 15).
+    var cpu: Double {
+        let fields = System.read("/proc/\(pid)/stat")?.split(separator: ")").last?.split(separator: " ") ?? []
+        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return 0 }
+        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
+    /// Bytes of memory of its own, as far as it is resident (proc(5), status).
+    var memory: Double {
+        let line = System.read("/proc/\(pid)/status")?.split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
+        return line.flatMap { Double($0.dropFirst(8).filter(\.isNumber)) }.map { $0 * 1024 } ?? 0
+    }
+
+    var isRunning: Bool {
+        var info = siginfo_t()
+        return !isReaped && waitid(P_PID, id_t(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_signo == 0
+    }
+
     func waitForReadiness() throws {
         var word = [UInt8](repeating: 0, count: 6)
         try word.withUnsafeMutableBytes { try read(into: $0) }

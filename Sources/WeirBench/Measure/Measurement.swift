@@ -23,6 +23,9 @@ public struct Measurement: Codable, Sendable {
         /// them.
         public var cpu: Double?
         public var ratios: [Ratio] = []
+        /// The 99th percentile of each round's samples, where a round has enough of them, and its ratios.
+        public var tails: [Double] = []
+        public var tailRatios: [Ratio] = []
     }
 
     public var suite: String
@@ -43,11 +46,12 @@ public struct Measurement: Codable, Sendable {
     /// Compares each case with what it replaces: none with itself, nor the base with what is built on it.
     mutating func compare(with bases: [Case] = [.direct, .iptables]) {
         for index in results.indices {
-            results[index].ratios = bases.prefix { $0 != results[index].case }.compactMap { base in
-                guard let other = results.first(where: { $0.case == base }) else {
-                    return nil
-                }
-                return Ratio(results[index].rounds, to: other.rounds, against: base)
+            let replaced = results.filter { bases.prefix { $0 != results[index].case }.contains($0.case) }
+            results[index].ratios = replaced.compactMap { base in
+                Ratio(results[index].rounds, to: base.rounds, against: base.case)
+            }
+            results[index].tailRatios = replaced.compactMap { base in
+                Ratio(results[index].tails, to: base.tails, against: base.case)
             }
         }
     }

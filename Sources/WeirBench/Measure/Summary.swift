@@ -30,6 +30,8 @@ struct Recorder {
         }
     }
 
+    mutating func add(_ other: Recorder) { histogram.add(other.histogram) }
+
     /// Nil: nothing was recorded.
     var summary: Summary? {
         guard histogram.totalCount > 0 else { return nil }

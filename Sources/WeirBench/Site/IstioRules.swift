@@ -28,11 +28,15 @@ enum IstioRules {
         lines += [
             "-A ISTIO_REDIRECT -p tcp -j REDIRECT --to-ports \(outbound)",
             "-A ISTIO_IN_REDIRECT -p tcp -j REDIRECT --to-ports \(inbound)",
-            "-A PREROUTING -p tcp -j ISTIO_INBOUND",
-            "-A ISTIO_INBOUND -p tcp --dport \(tunnel) -j RETURN",
         ]
-        lines += ports(policy.inboundExcludePorts).map { "-A ISTIO_INBOUND -p tcp --dport \($0) -j RETURN" }
-        lines += ["-A ISTIO_INBOUND -p tcp -j ISTIO_IN_REDIRECT", "-A OUTPUT -j ISTIO_OUTPUT"]
+        if policy.inboundIncludePorts == .all {
+            lines += [
+                "-A PREROUTING -p tcp -j ISTIO_INBOUND", "-A ISTIO_INBOUND -p tcp --dport \(tunnel) -j RETURN",
+            ]
+            lines += ports(policy.inboundExcludePorts).map { "-A ISTIO_INBOUND -p tcp --dport \($0) -j RETURN" }
+            lines.append("-A ISTIO_INBOUND -p tcp -j ISTIO_IN_REDIRECT")
+        }
+        lines.append("-A OUTPUT -j ISTIO_OUTPUT")
         lines += ports(policy.outboundExcludePorts).map { "-A ISTIO_OUTPUT -p tcp --dport \($0) -j RETURN" }
         lines.append("-A ISTIO_OUTPUT -o lo -s \(passthrough) -j RETURN")
         let owners =

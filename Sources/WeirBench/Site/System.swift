@@ -13,10 +13,16 @@ enum System {
         guard let name = arguments.first, let path = find(name) else {
             throw BenchError("\(arguments.first ?? "a tool") is not installed; install the package \(package)")
         }
-        let result = try Tool.run([path] + arguments.dropFirst(), input: input)
+        return try run(path: path, Array(arguments.dropFirst()), input: input)
+    }
+
+    /// A program by its path.
+    @discardableResult
+    static func run(path: String, _ arguments: [String], input: String = "") throws -> String {
+        let result = try Tool.run([path] + arguments, input: input)
         guard result.status == 0 else {
             let said = result.errors.split(separator: "\n").first.map(String.init) ?? "status \(result.status)"
-            throw BenchError("\(arguments.prefix(8).joined(separator: " ")) failed: \(said)")
+            throw BenchError("\(path) \(arguments.prefix(7).joined(separator: " ")) failed: \(said)")
         }
         return result.output
     }

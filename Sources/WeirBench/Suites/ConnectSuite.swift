@@ -58,8 +58,7 @@ struct ConnectSuite: Suite {
         let meter = Meter(site)
         for round in 0..<rounds {
             progress.step("connect: \(step), \(family.rawValue), round \(round + 1) of \(rounds)")
-            // Backwards every other time: no case is always the one after another.
-            for index in round % 2 == 0 ? Array(workers.indices) : workers.indices.reversed() {
+            for index in workers.indices.inTurn(round) {
                 let answer = try workers[index].run(orders[index])
                 for (number, samples) in answer.series.enumerated() { tallies[index][number].add(samples) }
             }
@@ -82,7 +81,7 @@ struct ConnectSuite: Suite {
         let meter = Meter(site)
         for round in 0..<rateRounds {
             progress.step("connect: \(step), rate, round \(round + 1) of \(rateRounds)")
-            for index in round % 2 == 0 ? Array(workers.indices) : workers.indices.reversed() {
+            for index in workers.indices.inTurn(round) {
                 for (number, worker) in workers[index].enumerated() {
                     let family = Family.allCases[number % 2]
                     var order = weir_bench_order(WEIR_BENCH_CONNECT, to: target(site.sides[index].case, family))
