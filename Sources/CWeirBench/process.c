@@ -43,12 +43,14 @@ static int join_netns(const char *path)
 	return close(fd);
 }
 
-static int stay_on(int processor)
+/* A list with commas. */
+static int stay_on(const char *processors)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	CPU_SET(processor, &set);
+	for (const char *at = processors; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+		CPU_SET(atoi(at), &set);
 	return sched_setaffinity(0, sizeof(set), &set) ? fail("sched_setaffinity()") : 0;
 }
 
@@ -105,7 +107,7 @@ int weir_bench_process(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"netns", required_argument, NULL, 'n'}, {"cgroup", required_argument, NULL, 'c'},
-		{"uid", required_argument, NULL, 'u'},	 {"cpu", required_argument, NULL, 'p'},
+		{"uid", required_argument, NULL, 'u'},	 {"cpus", required_argument, NULL, 'p'},
 		{0},
 	};
 	int option, status = 0, program = -1;
@@ -117,7 +119,7 @@ int weir_bench_process(int argc, char **argv)
 		case 'n': status = join_netns(optarg); break;
 		case 'c': status = join_cgroup(optarg); break;
 		case 'u': uid = atol(optarg); break;
-		case 'p': status = stay_on(atoi(optarg)); break;
+		case 'p': status = stay_on(optarg); break;
 		default: return 64;
 		}
 	}

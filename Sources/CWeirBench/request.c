@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -58,6 +59,7 @@ static int open_flows(const struct weir_bench_order *order, struct weir_bench_an
 		if (flows[i].fd < 0)
 			return -1;
 		opened.connections++;
+		setsockopt(flows[i].fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 		fcntl(flows[i].fd, F_SETFL, O_NONBLOCK);
 		if (epoll_ctl(poller, EPOLL_CTL_ADD, flows[i].fd, &event))
 			return problem(answer, "epoll_ctl()");

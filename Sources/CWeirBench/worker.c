@@ -3,7 +3,6 @@
 #include "bench.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -55,7 +54,7 @@ struct target target_of(const struct weir_bench_order *order)
 
 int open_connection(const struct target *to, struct weir_bench_answer *answer)
 {
-	int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+	int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return problem(answer, "socket()");
@@ -64,7 +63,6 @@ int open_connection(const struct target *to, struct weir_bench_answer *answer)
 		close(fd);
 		return -1;
 	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return fd;
 }
 

@@ -32,7 +32,7 @@ public struct Bench {
         let suites = suites
         for suite in suites { progress.plan(seconds: suite.planned) }
         progress.step("making namespaces and installing a Weir of this run's own", important: true)
-        let site = try Site(Case.allCases, interruption: interruption)
+        let site = try Site(Case.mechanisms, interruption: interruption)
         var report = Report(site: site, quick: options.quick)
         for suite in suites {
             progress.begin(seconds: suite.planned)
@@ -44,19 +44,27 @@ public struct Bench {
 
     private var suites: [any Suite] {
         var connect = ConnectSuite()
+        var latency = LatencySuite(connections: options.connections)
+        var stream = StreamSuite()
+        var scale = ScaleSuite()
+        var harm = HarmSuite()
+        var proxy = ProxySuite()
         if options.quick {
             connect.steps = [Exclusions(), Exclusions(ranges: 1000), Exclusions(ranges: 10000)]
             connect.rounds = 30
             connect.rateRounds = 12
-        }
-        var latency = LatencySuite(connections: options.connections)
-        var stream = StreamSuite()
-        if options.quick {
             latency.connections = latency.connections.filter { [1, 10, 100].contains($0) }
             if latency.connections.isEmpty { latency.connections = options.connections }
-            stream.sizes = [1024, 16384, 131072]
+            latency.rounds = 16
+            stream.sizes = [1024, 65536]
+            stream.rounds = 16
+            scale.workloads = [1, 100]
+            scale.memoryRounds = 3
+            harm.rounds = 40
+            harm.streamRounds = 16
+            proxy.rounds = 12
         }
-        let all: [any Suite] = [connect, latency, stream]
+        let all: [any Suite] = [connect, latency, stream, scale, harm, proxy]
         return all.filter { options.only.isEmpty || options.only.contains($0.name) }
     }
 }

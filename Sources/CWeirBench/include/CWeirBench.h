@@ -46,7 +46,7 @@ enum { WEIR_BENCH_SAMPLES = 1 << 20 };
 /*
  * The process that `weir bench` starts:
  *
- *   [--netns PATH] [--cgroup PATH] [--uid N] [--cpu N] worker
+ *   [--netns PATH] [--cgroup PATH] [--uid N] [--cpus N,N] worker
  *   [...] serve [--echo PORT] [--discard PORT] ...
  *   [...] exec PATH ARGUMENT...
  *

@@ -7,14 +7,15 @@ final class LoadProcess {
         var netns: String?
         var cgroup: String?
         var uid: UInt32?
-        var cpu: Int?
+        /// The processors it may run on; empty: all.
+        var cpus: [Int] = []
 
         var arguments: [String] {
             var list: [String] = []
             if let netns { list += ["--netns", netns] }
             if let cgroup { list += ["--cgroup", cgroup] }
             if let uid { list += ["--uid", "\(uid)"] }
-            if let cpu { list += ["--cpu", "\(cpu)"] }
+            if !cpus.isEmpty { list += ["--cpus", cpus.map { "\($0)" }.joined(separator: ",")] }
             return list
         }
     }
@@ -29,7 +30,10 @@ final class LoadProcess {
     /// - Parameters:
     ///   - command: `worker`, `serve …` or `exec COMMAND…`.
     ///   - log: a file for what it writes to standard error; nil for this process's own.
-    init(_ command: [String], in place: Place, interruption: Interruption, log: String? = nil) throws {
+    ///   - isDiscarding: what it writes to standard output is of no interest.
+    init(
+        _ command: [String], in place: Place, interruption: Interruption, log: String? = nil, isDiscarding: Bool = false
+    ) throws {
         name = command.joined(separator: " ")
         self.interruption = interruption
         var pipes: [Int32] = [-1, -1, -1, -1]
@@ -45,6 +49,7 @@ final class LoadProcess {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, pipes[0], STDIN_FILENO)
         posix_spawn_file_actions_adddup2(&actions, pipes[3], STDOUT_FILENO)
+        if isDiscarding { posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) }
         if let log {
             posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         }
@@ -95,11 +100,6 @@ final class LoadProcess {
     var memory: Double {
         let line = System.read("/proc/\(pid)/status")?.split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
         return line.flatMap { Double($0.dropFirst(8).filter(\.isNumber)) }.map { $0 * 1024 } ?? 0
-    }
-
-    var isRunning: Bool {
-        var info = siginfo_t()
-        return !isReaped && waitid(P_PID, id_t(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_signo == 0
     }
 
     func waitForReadiness() throws {

@@ -1,4 +1,5 @@
 import CWeirBench
+import Glibc
 import WeirCore
 
 /// A load generator that waits for orders.
@@ -44,6 +45,20 @@ final class Worker {
     func run(_ order: weir_bench_order) throws -> Answer {
         try begin(order)
         return try answer()
+    }
+
+    /// Until it can be carried out, half a minute at most.
+    func retry(_ order: weir_bench_order, _ failure: String) throws {
+        let end = Clock.now + 30
+        while true {
+            do {
+                _ = try run(order)
+                return
+            } catch let error as BenchError {
+                guard Clock.now < end else { throw BenchError("\(failure): \(error)") }
+                usleep(50_000)
+            }
+        }
     }
 }
 

@@ -11,9 +11,23 @@ public enum Case: String, Codable, Sendable, CaseIterable, CodingKeyRepresentabl
     /// The same with the same-node short cut.
     case accelerated = "weir+acceleration"
 
+    // The proxies of the proxy suite.
+    case weirProxy = "Weir's proxy"
+    case envoy = "Envoy"
+    case haproxy = "HAProxy"
+
+    /// Those that most suites measure.
+    static let mechanisms = [Case.direct, .iptables, .nftables, .weir, .accelerated]
+
     /// A word that may stand in names of namespaces and cgroups.
-    var word: String { self == .accelerated ? "accel" : rawValue }
+    var word: String {
+        switch self {
+        case .accelerated: "accel"
+        case .weirProxy, .envoy, .haproxy: "\(self)".lowercased()
+        default: rawValue
+        }
+    }
 
     /// Weir's programs see its sockets.
-    var isWeir: Bool { self == .weir || self == .accelerated }
+    var isWeir: Bool { ![.direct, .iptables, .nftables].contains(self) }
 }

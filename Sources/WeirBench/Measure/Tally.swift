@@ -1,13 +1,10 @@
 import CWeirBench
-import Glibc
 
-/// What the rounds of one case gave.
+/// What the rounds of one side gave.
 struct Tally {
     private var recorder = Recorder()
-    private(set) var rounds: [Double] = []
+    private var rounds: [Double] = []
     private var tails: [Double] = []
-    /// Operations.
-    private(set) var count = 0
     private var isTimed = false
 
     /// A round of samples, in nanoseconds; its value is their median.
@@ -16,7 +13,6 @@ struct Tally {
         isTimed = true
         recorder.record(samples)
         rounds.append(Median.of(samples))
-        count += samples.count
     }
 
     /// A round of samples that is large enough to have a 99th percentile.
@@ -32,14 +28,10 @@ struct Tally {
         guard let summary = round.summary else { return }
         rounds.append(summary.p50)
         tails.append(summary.p99)
-        count += samples.count
     }
 
     /// A round that is one value.
-    mutating func add(_ value: Double, count: Int) {
-        rounds.append(value)
-        self.count += count
-    }
+    mutating func add(_ value: Double) { rounds.append(value) }
 
     /// Nil: there was no round.
     func result(_ one: Case, cpu: Double? = nil) -> Measurement.Result? {
@@ -48,32 +40,8 @@ struct Tally {
     }
 }
 
-/// Processor time of each case since the meter was made.
-struct Meter {
-    private let sides: [Site.Side]
-    private let begin: [Double]
-
-    init(_ site: Site) {
-        sides = site.sides
-        begin = sides.map(\.cgroup.cpu)
-    }
-
-    /// Seconds, by case.
-    var seconds: [Case: Double] {
-        Dictionary(zip(sides, begin).map { side, begin in (side.case, side.cgroup.cpu - begin) }, uniquingKeysWith: +)
-    }
-
-    /// Microseconds an operation, by case.
-    func read(operations: [Int]) -> [Case: Double] {
-        let seconds = seconds
-        return zip(sides, operations).reduce(into: [:]) { result, pair in
-            let (side, count) = pair
-            if count > 0, let used = seconds[side.case], used > 0 { result[side.case] = used * 1e6 / Double(count) }
-        }
-    }
-}
-
-/// The processors that this process may run on.
+/// The processors that this process may run on. Where threads run decides more about a round trip than what is measured
+/// here, so one half has the client and its sidecar, the other the server and its.
 enum Processors {
     static let available: [Int] = {
         var list = [Int32](repeating: 0, count: 1024)
@@ -81,8 +49,6 @@ enum Processors {
         return list.prefix(Int(count)).map(Int.init)
     }()
 
-    /// Where threads run decides more about a round trip than what is measured here, so a suite of one client and one
-    /// server gives each its own.
-    static var server: Int { available[available.count - 1] }
-    static var clients: [Int] { available.count > 1 ? Array(available.dropLast()) : available }
+    static var clients: [Int] { Array(available.prefix((available.count + 1) / 2)) }
+    static var servers: [Int] { available.count > 1 ? Array(available.dropFirst(clients.count)) : available }
 }

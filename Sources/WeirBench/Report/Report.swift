@@ -24,6 +24,6 @@ public struct Report: Codable, Sendable {
         self.quick = quick
         machine = Machine()
         cases = site.sides.map(\.case)
-        missing = Case.allCases.compactMap { one in site.missing[one].map { Missing(case: one, reason: $0) } }
+        missing = Case.mechanisms.compactMap { one in site.missing[one].map { Missing(case: one, reason: $0) } }
     }
 }

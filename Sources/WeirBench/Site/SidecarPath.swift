@@ -18,19 +18,20 @@ final class SidecarPath {
         self.site = site
         self.program = program
         try site.apply(try Exclusions().policy(isInbound: program.isBothWays))
-        let threads = min(2, Processors.available.count)
-        let command = ["exec"] + (try program.command(in: site.folder, threads: threads))
+        let command = ["exec"] + (try program.command(in: site.folder, threads: Processors.servers.count))
         for side in site.sides {
-            let place = LoadProcess.Place(
-                netns: side.pods.serverPath, cgroup: side.cgroup.path, uid: Site.applicationID)
             let ports = ["--echo", "\(Self.echoPort)", "--discard", "\(Self.discardPort)"]
+            let place = side.place(in: side.pods.serverPath, Site.applicationID, Processors.servers)
             servers.append(try site.server(ports, in: place))
             guard side.case != .direct else { continue }
-            let pods = program.isBothWays ? [side.pods.clientPath, side.pods.serverPath] : [side.pods.clientPath]
-            sidecars[side.case] = try pods.map { path in
-                let place = LoadProcess.Place(netns: path, cgroup: side.cgroup.path, uid: Site.proxyID)
-                return try LoadProcess(
-                    command, in: place, interruption: site.interruption, log: "\(site.folder)/\(side.case.word).log")
+            var places = [side.place(in: side.pods.clientPath, Site.proxyID, Processors.clients)]
+            if program.isBothWays {
+                places.append(side.place(in: side.pods.serverPath, Site.proxyID, Processors.servers))
+            }
+            sidecars[side.case] = try places.map { place in
+                try LoadProcess(
+                    command, in: place, interruption: site.interruption, log: "\(site.folder)/\(side.case.word).log",
+                    isDiscarding: true)
             }
         }
         for side in site.sides { try waitUntilOpen(side) }
@@ -46,31 +47,35 @@ final class SidecarPath {
         Endpoint(address: side.pods.serverAddress(family), port: port)
     }
 
-    /// Tries until a response has come by both families.
+    /// Until a response has come by both families.
     private func waitUntilOpen(_ side: Site.Side) throws {
         let worker = try site.worker(side)
-        let end = Clock.now + 30
         for family in Family.allCases {
             var order = weir_bench_order(WEIR_BENCH_CONNECT, to: target(side, family))
             order.count = 1
-            while true {
-                do {
-                    _ = try worker.run(order)
-                    break
-                } catch let error as BenchError where Clock.now < end {
-                    if let dead = sidecars[side.case]?.first(where: { !$0.isRunning }) {
-                        let log = System.read("\(site.folder)/\(side.case.word).log") ?? ""
-                        let said = log.split(separator: "\n").last.map(String.init) ?? "\(error)"
-                        throw BenchError("\(program.name) does not start (\(dead.name.prefix(60))…): \(said)")
-                    }
-                    usleep(50_000)
-                }
-            }
+            try worker.retry(order, "\(program.name) does not start as a sidecar (case \(side.case.rawValue))")
         }
     }
 
-    /// Processor time of each side's sidecars so far, in seconds.
-    var cpu: [Case: Double] { sidecars.mapValues { $0.reduce(0) { $0 + $1.cpu } } }
+    /// Processor time so far, in seconds: of each side's sidecars, and of the whole side.
+    var use: [Case: (sidecars: Double, all: Double)] {
+        Dictionary(
+            site.sides.map { side in
+                (side.case, ((sidecars[side.case] ?? []).reduce(0) { $0 + $1.cpu }, side.cgroup.cpu))
+            }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Sidecars that carry everything use much of a side's time; those that were gone around use none.
+    func verify(since begin: [Case: (sidecars: Double, all: Double)]) throws {
+        for (one, now) in use where sidecars[one] != nil {
+            let before = begin[one] ?? (0, 0)
+            guard now.sidecars - before.sidecars > (now.all - before.all) / 10 else {
+                throw BenchError(
+                    "the traffic of the case \(one.rawValue) did not go through \(program.name); "
+                        + "run weir check for what is in the way")
+            }
+        }
+    }
 }
 
 extension Exclusions {

@@ -15,6 +15,11 @@ final class Site {
             self.pods = pods
             self.cgroup = cgroup
         }
+
+        /// A place for a process of this side.
+        func place(in netns: String, _ uid: UInt32, _ cpus: some Sequence<Int>) -> LoadProcess.Place {
+            LoadProcess.Place(netns: netns, cgroup: cgroup.path, uid: uid, cpus: Array(cpus))
+        }
     }
 
     static let applicationID: UInt32 = 1000
@@ -67,7 +72,7 @@ final class Site {
 
     private static func obstacle(to one: Case) -> String? {
         switch one {
-        case .direct, .weir: nil
+        case .direct, .weir, .weirProxy, .envoy, .haproxy: nil
         case .iptables: IstioRules.obstacle()
         case .nftables: System.find("nft") == nil ? "nft is not installed; install the package nftables" : nil
         case .accelerated: "this version of Weir has no acceleration"
@@ -84,6 +89,7 @@ final class Site {
                 try IstioRules.apply(policy, netns: side.pods.clientPath)
                 try IstioRules.apply(policy, netns: side.pods.serverPath)
             case .nftables: workloads += Self.workloads(side, policy, .nftables)
+            case .weirProxy, .envoy, .haproxy: break
             case .weir, .accelerated: workloads += Self.workloads(side, policy, .ebpf)
             }
         }
@@ -99,10 +105,8 @@ final class Site {
     // Processes.
 
     /// A load generator in the client's pod, as the application.
-    func worker(_ side: Side, cpu: Int? = nil) throws -> Worker {
-        let place = LoadProcess.Place(
-            netns: side.pods.clientPath, cgroup: side.cgroup.path, uid: Self.applicationID, cpu: cpu)
-        return try Worker(in: place, interruption: interruption)
+    func worker(_ side: Side, on cpus: [Int] = []) throws -> Worker {
+        try Worker(in: side.place(in: side.pods.clientPath, Self.applicationID, cpus), interruption: interruption)
     }
 
     /// The server of the benchmark. It is ready when this returns.
@@ -110,6 +114,82 @@ final class Site {
         let server = try LoadProcess(["serve"] + arguments, in: place, interruption: interruption)
         try server.waitForReadiness()
         return server
+    }
+
+    /// In each client's pod a server where the proxy would be, and as its user.
+    func standIns(_ arguments: [String]) throws -> [LoadProcess] {
+        try sides.map { side in
+            try server(
+                arguments, in: side.place(in: side.pods.clientPath, Self.proxyID, Processors.servers.suffix(1)))
+        }
+    }
+
+    /// Where a connection goes that the stand-in takes. Without interception it is called itself.
+    static func intercepted(_ side: Side, _ family: Family) -> Endpoint {
+        side.case == .direct
+            ? Endpoint(address: family.loopback, port: proxyPort) : Endpoint(address: family.elsewhere, port: 80)
+    }
+
+    // Others on the node.
+
+    private var crowd: [String] = []
+
+    /// Makes so many workloads beside those that are measured, in place of those before.
+    func crowd(_ count: Int) throws {
+        if crowd.count > count {
+            try installation?.remove(crowd)
+            try System.run(
+                ["ip", "-batch", "-"], input: crowd.map { "netns delete \($0)\n" }.joined(), package: "iproute2")
+            crowd = []
+        }
+        let more = (crowd.count..<count).map { "\(Names.own)-crowd-\($0)" }
+        guard !more.isEmpty, let installation else { return }
+        try System.run(["ip", "-batch", "-"], input: more.map { "netns add \($0)\n" }.joined(), package: "iproute2")
+        crowd += more
+        let policy = try Exclusions().policy()
+        try installation.set(more.map { name in
+            Workload(
+                name: name, selector: .netns("\(Names.namespaces)/\(name)"), mesh: "istio", mechanism: .ebpf,
+                policy: policy)
+        })
+    }
+
+    /// One pod that is no workload, once for processes that Weir's programs see and once for others.
+    func bystanders() throws -> [Side] {
+        let pods = try PodPair("bystander", number: 30)
+        guard installation != nil else { return [] }
+        return [
+            Side(.direct, pods: pods, cgroup: try BenchCgroup("\(plainCgroup.path)/bystander")),
+            Side(.weir, pods: pods, cgroup: try BenchCgroup("\(meshCgroup.path)/bystander")),
+        ]
+    }
+
+    /// Registers a cgroup as workload, or no longer: while there is one, programs walk up the cgroups of every socket.
+    func registerCgroup(_ isWanted: Bool) throws {
+        let name = "\(Names.own)-unit"
+        guard isWanted else { try installation?.remove([name]); return }
+        let unit = try BenchCgroup("\(meshCgroup.path)/unit")
+        var policy = PolicySpecification(dialect: .custom)
+        policy.outboundPort = Self.proxyPort
+        policy.inboundEnabled = false
+        try installation?.set([Workload(name: name, selector: .cgroup(unit.path), policy: policy)])
+    }
+
+    /// Sides that Weir intercepts, with outbound traffic only.
+    func intercepted(_ cases: [Case]) throws -> [Side] {
+        guard let installation else { return [] }
+        let sides = try cases.enumerated().map { number, one in
+            Side(
+                one, pods: try PodPair(one.word, number: 40 + number),
+                cgroup: try BenchCgroup("\(meshCgroup.path)/\(one.word)"))
+        }
+        let policy = try Exclusions().policy(isInbound: false)
+        try installation.set(sides.map { side in
+            Workload(
+                name: side.pods.client, selector: .netns(side.pods.clientPath), mesh: "istio", mechanism: .ebpf,
+                policy: policy)
+        })
+        return sides
     }
 
     func remove() { BenchLeftovers.remove(Names.own) }

@@ -22,3 +22,13 @@ struct Exclusions: Equatable {
         return policy
     }
 }
+
+extension Exclusions: CustomStringConvertible {
+    var parameter: Measurement.Parameter {
+        ports > 0
+            ? Measurement.Parameter(name: "excluded ports", value: Double(ports))
+            : Measurement.Parameter(name: "excluded CIDRs", value: Double(ranges))
+    }
+
+    var description: String { "\(Int(parameter.value)) \(parameter.name)" }
+}
