@@ -91,6 +91,7 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(
             name: "EndToEndTests", dependencies: ["TestSupport", "weir", "weir-exercise"], swiftSettings: swift),
+        .testTarget(name: "WeirBenchTests", dependencies: ["WeirBench", "WeirCore"], swiftSettings: swift),
         .testTarget(
             name: "WeirNFTTests", dependencies: ["WeirNFT", "WeirCore"], exclude: ["Golden"], swiftSettings: swift),
         .testTarget(

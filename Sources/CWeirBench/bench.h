@@ -22,6 +22,12 @@ uint64_t cpu_ns(void);
 
 struct target target_of(const struct weir_bench_order *order);
 
+/* One that gives up after a few seconds; -1 and the answer's problem. */
+int new_socket(const struct target *to, struct weir_bench_answer *answer);
+
+/* Whether connect() failed because nobody answered, a few times at most; counts it. */
+bool may_try_again(struct weir_bench_answer *answer);
+
 /* A connected socket, or -1 and the answer's problem. */
 int open_connection(const struct target *to, struct weir_bench_answer *answer);
 

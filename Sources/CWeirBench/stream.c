@@ -38,7 +38,8 @@ int weir_bench_stream(const struct weir_bench_order *order, struct weir_bench_an
 	if (!status && recv(fd, data, 1, 0) != 1)
 		status = problem(answer, "the reader's word that it has read all");
 	answer->elapsed_ns = now_ns() - begin;
-	close(fd);
+	/* A FIN whose ACK is lost would leave the reader's end in LAST_ACK, in the way of a later connection. */
+	reset_connection(fd);
 	return status;
 }
 

@@ -3,6 +3,7 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -52,18 +53,35 @@ struct target target_of(const struct weir_bench_order *order)
 	return to;
 }
 
-int open_connection(const struct target *to, struct weir_bench_answer *answer)
+int new_socket(const struct target *to, struct weir_bench_answer *answer)
 {
-	int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), few = 2;
 
 	if (fd < 0)
 		return problem(answer, "socket()");
-	if (connect(fd, &to->any, to->length)) {
-		problem(answer, "connect()");
-		close(fd);
-		return -1;
-	}
+	/* A few seconds, not two minutes. */
+	setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &few, sizeof(few));
 	return fd;
+}
+
+bool may_try_again(struct weir_bench_answer *answer)
+{
+	return errno == ETIMEDOUT && answer->timeouts++ < 10;
+}
+
+int open_connection(const struct target *to, struct weir_bench_answer *answer)
+{
+	for (;;) {
+		int fd = new_socket(to, answer);
+
+		if (fd < 0 || !connect(fd, &to->any, to->length))
+			return fd;
+		if (!may_try_again(answer))
+			problem(answer, "connect()");
+		close(fd);
+		if (answer->problem[0])
+			return -1;
+	}
 }
 
 void reset_connection(int fd)

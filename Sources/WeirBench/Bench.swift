@@ -33,13 +33,28 @@ public struct Bench {
         for suite in suites { progress.plan(seconds: suite.planned) }
         progress.step("making namespaces and installing a Weir of this run's own", important: true)
         let site = try Site(Case.mechanisms, interruption: interruption)
-        var report = Report(site: site, quick: options.quick)
+        var report = Report(
+            quick: options.quick, cases: site.sides.map(\.case),
+            missing: Case.mechanisms.compactMap { one in
+                site.missing[one].map { Report.Missing(case: one, reason: $0) }
+            })
+        report.floor = try floor(site)
         for suite in suites {
             progress.begin(seconds: suite.planned)
             report.measurements += try suite.run(site, progress)
         }
         report.seconds = progress.elapsed
         return report
+    }
+
+    /// One request after the other over loopback, with nothing in between.
+    private func floor(_ site: Site) throws -> Summary? {
+        guard let side = site.sides.first(where: { $0.case == .direct }) else { return nil }
+        let place = side.place(in: side.pods.clientPath, Site.applicationID, Processors.servers.suffix(1))
+        let server = try site.server(["--echo", "\(Site.proxyPort)"], in: place)
+        defer { server.stop() }
+        let contest = try Contest(site, progress, title: "the load generator's floor", sides: [side])
+        return try contest.requests(rounds: 10, milliseconds: 50, connections: 1, to: Site.intercepted).latency.first?.summary
     }
 
     private var suites: [any Suite] {

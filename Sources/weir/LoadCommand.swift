@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import WeirAgent
 import WeirBPF
+import WeirBench
 import WeirCore
 
 struct LoadCommand: AsyncParsableCommand {
@@ -69,8 +70,11 @@ struct UnloadCommand: AsyncParsableCommand {
             let count = Interceptor.uninstall(pins)
             let namespaces = try NFTMechanism(pins).removeAll()
             let runs = RunLeftovers.remove()
+            let benches = BenchLeftovers.remove()
             unlink(client.path)  // a killed agent's
-            print(isThere || runs > 0 || namespaces > 0 ? "unloaded: \(count) programs detached" : "nothing was loaded")
+            var said = isThere || runs > 0 || namespaces > 0 ? ["unloaded: \(count) programs detached"] : []
+            if benches > 0 { said.append("removed what \(benches) killed runs of weir bench left") }
+            print(said.isEmpty ? "nothing was loaded" : said.joined(separator: "; "))
         }
     }
 }

@@ -33,6 +33,8 @@ struct weir_bench_order {
 struct weir_bench_answer {
 	uint32_t series;  /* CONNECT: time to connect, to the first byte; REQUEST: latency */
 	uint32_t samples; /* that follow for each series, uint32_t nanoseconds each */
+	uint32_t timeouts; /* connections that nobody answered, and that were tried again */
+	uint32_t pad;
 	uint64_t operations;
 	uint64_t bytes;
 	uint64_t elapsed_ns;

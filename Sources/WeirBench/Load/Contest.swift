@@ -13,6 +13,8 @@ final class Contest {
     private let workers: [[Worker]]
     /// What the progress says before the round.
     var title: String
+    /// Connections of each side that nobody answered, since the last results.
+    private var timeouts: [Int]
     /// Of the suite that is over before this, and its share.
     var part = 0.0...0.0
 
@@ -22,6 +24,7 @@ final class Contest {
         self.progress = progress
         self.title = title
         self.sides = sides ?? site.sides
+        timeouts = self.sides.map { _ in 0 }
         workers = try self.sides.map { side in
             try Family.allCases.map { _ in try site.worker(side, on: Processors.clients) }
         }
@@ -40,7 +43,7 @@ final class Contest {
         }
         for index in sides.indices { _ = try workers[index][0].run(orders[index]) }
         let cpu = try turns(rounds, family.rawValue) { index, _ in
-            let answer = try workers[index][0].run(orders[index])
+            let answer = try answers(index, [workers[index][0]], [orders[index]])[0]
             connect[index].add(answer.series.first ?? [])
             firstByte[index].add(answer.series.last ?? [])
             return answer.operations
@@ -52,12 +55,12 @@ final class Contest {
     func connectionRate(rounds: Int, milliseconds: Int, to target: Target) throws -> [Measurement.Result] {
         var tallies = sides.map { _ in Tally() }
         let cpu = try turns(rounds, "rate") { index, _ in
-            for (worker, family) in zip(workers[index], Family.allCases) {
+            let orders = try Family.allCases.map { family in
                 var order = weir_bench_order(WEIR_BENCH_CONNECT, to: try target(sides[index], family))
                 order.milliseconds = UInt32(milliseconds)
-                try worker.begin(order)
+                return order
             }
-            let answers = try workers[index].map { try $0.answer() }
+            let answers = try answers(index, workers[index], orders)
             tallies[index].add(answers.reduce(0) { $0 + Double($1.operations) / $1.elapsed })
             return answers.reduce(0) { $0 + $1.operations }
         }
@@ -75,18 +78,16 @@ final class Contest {
         var rate = latency
         let shares = [(connections + 1) / 2, connections / 2]
         let cpu = try turns(rounds, pace.map { "\(Int($0)) requests/s" } ?? "as fast as it goes") { index, _ in
-            var busy: [Worker] = []
-            for (number, worker) in workers[index].enumerated() where shares[number] > 0 {
+            let orders = try shares.indices.filter { shares[$0] > 0 }.map { number in
                 var order = weir_bench_order(
                     WEIR_BENCH_REQUEST, to: try target(sides[index], Family.allCases[number]))
                 order.connections = UInt32(shares[number])
                 order.milliseconds = UInt32(milliseconds)
                 order.size = UInt32(size)
                 if let pace { order.interval_ns = UInt64(1e9 * Double(connections) / (pace * Double(shares[number]))) }
-                try worker.begin(order)
-                busy.append(worker)
+                return order
             }
-            let answers = try busy.map { try $0.answer() }
+            let answers = try answers(index, workers[index], orders)
             latency[index].add(round: answers.flatMap { $0.series.first ?? [] }, isPaced: pace != nil)
             let operations = answers.reduce(0) { $0 + $1.operations }
             rate[index].add(Double(operations) / (answers.map(\.elapsed).max() ?? 1))
@@ -103,7 +104,7 @@ final class Contest {
             var order = weir_bench_order(WEIR_BENCH_STREAM, to: try target(sides[index], family))
             order.size = UInt32(size)
             order.milliseconds = UInt32(milliseconds)
-            let answer = try workers[index][0].run(order)
+            let answer = try answers(index, [workers[index][0]], [order])[0]
             tallies[index].add(Double(answer.bytes) / answer.elapsed)
             return answer.bytes >> 20
         }
@@ -112,12 +113,22 @@ final class Contest {
 
     /// Opens so many connections on one side, half of them of each family, in place of those that it held.
     func hold(_ count: Int, on index: Int, to target: Target) throws {
-        for (worker, family) in zip(workers[index], Family.allCases) {
+        let orders = try Family.allCases.map { family in
             var order = weir_bench_order(WEIR_BENCH_HOLD, to: try target(sides[index], family))
             order.connections = UInt32(count / 2)
-            try worker.begin(order)
+            return order
         }
-        for worker in workers[index] { _ = try worker.answer() }
+        _ = try answers(index, workers[index], orders)
+    }
+
+    /// Has workers of one side work at the same time.
+    private func answers(
+        _ index: Int, _ workers: [Worker], _ orders: [weir_bench_order]
+    ) throws -> [Worker.Answer] {
+        for (worker, order) in zip(workers, orders) { try worker.begin(order) }
+        let answers = try zip(workers, orders).map { worker, _ in try worker.answer() }
+        timeouts[index] += answers.reduce(0) { $0 + $1.timeouts }
+        return answers
     }
 
     /// - Parameter body: one side's slice of a round; it says how many operations that was.
@@ -140,6 +151,11 @@ final class Contest {
     }
 
     private func results(_ tallies: [Tally], _ cpu: [Double?]) -> [Measurement.Result] {
-        sides.indices.compactMap { tallies[$0].result(sides[$0].case, cpu: cpu[$0]) }
+        defer { timeouts = sides.map { _ in 0 } }
+        return sides.indices.compactMap { index in
+            var result = tallies[index].result(sides[index].case, cpu: cpu[index])
+            result?.timeouts = timeouts[index]
+            return result
+        }
     }
 }

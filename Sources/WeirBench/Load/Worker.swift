@@ -11,13 +11,18 @@ final class Worker {
         var elapsed = 0.0
         /// Seconds of processor time of the generator itself.
         var cpu = 0.0
+        /// Connections that nobody answered.
+        var timeouts = 0
         /// Nanoseconds; of `connect` two series, time to connect and to the first byte.
         var series: [[UInt32]] = []
     }
 
     private let process: LoadProcess
+    private let name: String
 
-    init(in place: LoadProcess.Place, interruption: Interruption) throws {
+    /// - Parameter name: for whom it works, for messages.
+    init(_ name: String, in place: LoadProcess.Place, interruption: Interruption) throws {
+        self.name = name
         process = try LoadProcess(["worker"], in: place, interruption: interruption)
     }
 
@@ -31,14 +36,14 @@ final class Worker {
         try withUnsafeMutableBytes(of: &answer) { try process.read(into: $0) }
         var result = Answer(
             operations: Int(answer.operations), bytes: Int(answer.bytes), elapsed: Double(answer.elapsed_ns) / 1e9,
-            cpu: Double(answer.cpu_ns) / 1e9)
+            cpu: Double(answer.cpu_ns) / 1e9, timeouts: Int(answer.timeouts))
         for _ in 0..<answer.series {
             var samples = [UInt32](repeating: 0, count: Int(answer.samples))
             try samples.withUnsafeMutableBytes { try process.read(into: $0) }
             result.series.append(samples)
         }
         let problem = withUnsafeBytes(of: answer.problem) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        guard problem.isEmpty else { throw BenchError("the load generator: \(problem)") }
+        guard problem.isEmpty else { throw BenchError("the load generator of \(name) cannot go on: \(problem)") }
         return result
     }
 

@@ -22,6 +22,8 @@ public struct Measurement: Codable, Sendable {
         /// Microseconds of processor time for one operation, of client, server, proxies and what the kernel does for
         /// them.
         public var cpu: Double?
+        /// Connections that nobody answered within seconds; they are not among the samples.
+        public var timeouts = 0
         public var ratios: [Ratio] = []
         /// The 99th percentile of each round's samples, where a round has enough of them, and its ratios.
         public var tails: [Double] = []

@@ -30,8 +30,12 @@ public struct Machine: Codable, Sendable {
         versions = ["weir": "\(WeirVersion.current) (\(build))"]
         for (tool, flag) in [("iptables", "--version"), ("nft", "--version")] {
             guard let output = try? System.run([tool, flag], package: tool) else { continue }
-            versions[tool] = output.split(separator: "\n").first.map(String.init)
+            // "nftables v1.0.6 (…)": the word with a digit behind its first letter.
+            versions[tool] = output.split { $0 == " " || $0 == "\n" }.first { $0.dropFirst().first?.isNumber == true }
+                .map(String.init)
         }
+        if case .envoy(let path) = ProxyProgram.sidecar() { versions["envoy"] = ProxyProgram.envoy(path).version }
+        if let path = System.find("haproxy") { versions["haproxy"] = ProxyProgram.haproxy(path).version }
         date = Self.now()
     }
 

@@ -18,12 +18,14 @@ public struct Report: Codable, Sendable {
     public var seconds = 0.0
     public var cases: [Case]
     public var missing: [Missing]
+    /// What the load generator itself costs: a round trip to its own server over loopback, in nanoseconds.
+    public var floor: Summary?
     public var measurements: [Measurement] = []
 
-    init(site: Site, quick: Bool) {
+    init(quick: Bool, cases: [Case], missing: [Missing]) {
         self.quick = quick
+        self.cases = cases
+        self.missing = missing
         machine = Machine()
-        cases = site.sides.map(\.case)
-        missing = Case.mechanisms.compactMap { one in site.missing[one].map { Missing(case: one, reason: $0) } }
     }
 }

@@ -106,7 +106,9 @@ final class Site {
 
     /// A load generator in the client's pod, as the application.
     func worker(_ side: Side, on cpus: [Int] = []) throws -> Worker {
-        try Worker(in: side.place(in: side.pods.clientPath, Self.applicationID, cpus), interruption: interruption)
+        try Worker(
+            side.case.rawValue, in: side.place(in: side.pods.clientPath, Self.applicationID, cpus),
+            interruption: interruption)
     }
 
     /// The server of the benchmark. It is ready when this returns.
