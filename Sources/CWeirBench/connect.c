@@ -45,7 +45,8 @@ int weir_bench_connect(const struct weir_bench_order *order, struct weir_bench_a
 		uint64_t i = answer->operations;
 		bool kept = i < WEIR_BENCH_SAMPLES;
 
-		status = measure(&to, answer, kept ? &series[0][i] : &unkept[0], kept ? &series[1][i] : &unkept[1]);
+		status = measure(&to, answer, kept ? &series[0][i] : &unkept[0],
+				 kept ? &series[1][i] : &unkept[1]);
 		if (status < 0)
 			return -1;
 		if (status)

@@ -84,6 +84,8 @@ static void detach(void)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	/* The run-time library of this process still needs its own; a program in its place does not. */
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
@@ -106,9 +108,11 @@ static int die_with_parent(void)
 int weir_bench_process(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"netns", required_argument, NULL, 'n'}, {"cgroup", required_argument, NULL, 'c'},
-		{"uid", required_argument, NULL, 'u'},	 {"cpus", required_argument, NULL, 'p'},
-		{0},
+		{ "netns", required_argument, NULL, 'n' },
+		{ "cgroup", required_argument, NULL, 'c' },
+		{ "uid", required_argument, NULL, 'u' },
+		{ "cpus", required_argument, NULL, 'p' },
+		{ 0 },
 	};
 	int option, status = 0, program = -1;
 	long uid = -1;
@@ -116,11 +120,20 @@ int weir_bench_process(int argc, char **argv)
 	detach();
 	while (!status && (option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		switch (option) {
-		case 'n': status = join_netns(optarg); break;
-		case 'c': status = join_cgroup(optarg); break;
-		case 'u': uid = atol(optarg); break;
-		case 'p': status = stay_on(optarg); break;
-		default: return 64;
+		case 'n':
+			status = join_netns(optarg);
+			break;
+		case 'c':
+			status = join_cgroup(optarg);
+			break;
+		case 'u':
+			uid = atol(optarg);
+			break;
+		case 'p':
+			status = stay_on(optarg);
+			break;
+		default:
+			return 64;
 		}
 	}
 	argc -= optind;

@@ -21,8 +21,8 @@ enum { CONNECTIONS = 1024, SIZE = 64 << 10, GRACE_MS = 2000 };
 struct flow {
 	int fd;
 	uint32_t missing; /* bytes of the response; 0: no request is under way */
-	uint64_t since;	  /* when the request was sent, or was due */
-	uint64_t due;	  /* when the next one is */
+	uint64_t since; /* when the request was sent, or was due */
+	uint64_t due; /* when the next one is */
 };
 
 static struct flow flows[CONNECTIONS];
@@ -53,13 +53,13 @@ static int open_flows(const struct weir_bench_order *order, struct weir_bench_an
 	opened = *order;
 	opened.connections = 0;
 	for (uint32_t i = 0; i < order->connections; i++) {
-		struct epoll_event event = {.events = EPOLLIN, .data.u32 = i};
+		struct epoll_event event = { .events = EPOLLIN, .data.u32 = i };
 
 		flows[i].fd = open_connection(&to, answer);
 		if (flows[i].fd < 0)
 			return -1;
 		opened.connections++;
-		setsockopt(flows[i].fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+		setsockopt(flows[i].fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 		fcntl(flows[i].fd, F_SETFL, O_NONBLOCK);
 		if (epoll_ctl(poller, EPOLL_CTL_ADD, flows[i].fd, &event))
 			return problem(answer, "epoll_ctl()");
@@ -120,12 +120,12 @@ static int send_due(const struct weir_bench_order *order, struct weir_bench_answ
 }
 
 /* Waits until something is readable, or until then; reads it. */
-static int receive(const struct weir_bench_order *order, struct weir_bench_answer *answer, uint32_t *latencies,
-		   uint64_t end, uint64_t until)
+static int receive(const struct weir_bench_order *order, struct weir_bench_answer *answer,
+		   uint32_t *latencies, uint64_t end, uint64_t until)
 {
 	static struct epoll_event events[CONNECTIONS];
 	uint64_t now = now_ns(), left = until > now ? until - now : 0;
-	struct timespec timeout = {(time_t)(left / 1000000000ull), (long)(left % 1000000000ull)};
+	struct timespec timeout = { (time_t)(left / 1000000000ull), (long)(left % 1000000000ull) };
 	int count = epoll_pwait2(poller, events, CONNECTIONS, &timeout, NULL);
 
 	if (count < 0 && errno != EINTR)
@@ -166,11 +166,12 @@ int weir_bench_request(const struct weir_bench_order *order, struct weir_bench_a
 	end = begin + order->milliseconds * 1000000ull;
 	last = end + GRACE_MS * 1000000ull;
 	for (uint32_t i = 0; i < order->connections; i++)
-		flows[i] = (struct flow){.fd = flows[i].fd, .due = begin + i * order->interval_ns};
+		flows[i] = (struct flow){ .fd = flows[i].fd, .due = begin + i * order->interval_ns };
 	answer->series = 1;
 	while ((waiting = send_due(order, answer, end, &next)) > 0) {
 		errno = ETIMEDOUT;
-		waiting = now_ns() < last ? receive(order, answer, series[0], end, next) : problem(answer, "a response");
+		waiting = now_ns() < last ? receive(order, answer, series[0], end, next)
+					  : problem(answer, "a response");
 		if (waiting < 0)
 			break;
 	}

@@ -28,14 +28,14 @@ static uint64_t tag(enum role role, int fd)
 
 static int add(int poller, enum role role, int fd)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u64 = tag(role, fd)};
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = tag(role, fd) };
 
 	return epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
 }
 
 static int listen_on(int poller, enum role role, const char *port)
 {
-	struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)atoi(port))};
+	struct sockaddr_in6 at = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)atoi(port)) };
 	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), zero = 0, one = 1;
 
 	if (fd < 0 || setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, &zero, sizeof(zero)) ||
@@ -75,9 +75,9 @@ static void serve(enum role role, int fd)
 int run_server(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"echo", required_argument, NULL, 'e'},
-		{"discard", required_argument, NULL, 'd'},
-		{0},
+		{ "echo", required_argument, NULL, 'e' },
+		{ "discard", required_argument, NULL, 'd' },
+		{ 0 },
 	};
 	struct epoll_event events[EVENTS];
 	int option, count, poller = epoll_create1(EPOLL_CLOEXEC);

@@ -36,8 +36,8 @@ int problem(struct weir_bench_answer *answer, const char *what)
 
 struct target target_of(const struct weir_bench_order *order)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	struct target to = {0};
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct target to = { 0 };
 
 	if (!memcmp(order->address, mapped, sizeof(mapped))) {
 		to.in4.sin_family = AF_INET;
@@ -86,7 +86,7 @@ int open_connection(const struct target *to, struct weir_bench_answer *answer)
 
 void reset_connection(int fd)
 {
-	static const struct linger now = {.l_onoff = 1};
+	static const struct linger now = { .l_onoff = 1 };
 
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	close(fd);
@@ -119,8 +119,8 @@ int run_worker(void)
 
 	/* Populated now, so that no sample is the one that meets a page fault. */
 	for (int i = 0; i < 2; i++) {
-		series[i] = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-				 -1, 0);
+		series[i] = mmap(NULL, room, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 		if (series[i] == MAP_FAILED) {
 			perror("weir bench: no memory for samples");
 			return 2;
@@ -131,10 +131,18 @@ int run_worker(void)
 
 		memset(&answer, 0, sizeof(answer));
 		switch (order.kind) {
-		case WEIR_BENCH_CONNECT: weir_bench_connect(&order, &answer, series); break;
-		case WEIR_BENCH_REQUEST: weir_bench_request(&order, &answer, series); break;
-		case WEIR_BENCH_STREAM: weir_bench_stream(&order, &answer); break;
-		case WEIR_BENCH_HOLD: weir_bench_hold(&order, &answer); break;
+		case WEIR_BENCH_CONNECT:
+			weir_bench_connect(&order, &answer, series);
+			break;
+		case WEIR_BENCH_REQUEST:
+			weir_bench_request(&order, &answer, series);
+			break;
+		case WEIR_BENCH_STREAM:
+			weir_bench_stream(&order, &answer);
+			break;
+		case WEIR_BENCH_HOLD:
+			weir_bench_hold(&order, &answer);
+			break;
 		}
 		answer.cpu_ns = cpu_ns() - cpu;
 		if (!answer.elapsed_ns)

@@ -54,7 +54,8 @@ public struct Bench {
         let server = try site.server(["--echo", "\(Site.proxyPort)"], in: place)
         defer { server.stop() }
         let contest = try Contest(site, progress, title: "the load generator's floor", sides: [side])
-        return try contest.requests(rounds: 10, milliseconds: 50, connections: 1, to: Site.intercepted).latency.first?.summary
+        return try contest.requests(rounds: 10, milliseconds: 50, connections: 1, to: Site.intercepted).latency.first?
+            .summary
     }
 
     private var suites: [any Suite] {

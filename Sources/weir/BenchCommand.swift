@@ -41,7 +41,8 @@ struct BenchCommand: ParsableCommand {
     private func numbers() throws -> [Int] {
         try connections.split(separator: ",", omittingEmptySubsequences: false).map { text in
             guard let number = Int(text), (1...1000).contains(number) else {
-                throw ValidationError("--connections takes numbers from 1 to 1000, such as 1,10,100, and not \"\(text)\".")
+                throw ValidationError(
+                    "--connections takes numbers from 1 to 1000, such as 1,10,100, and not \"\(text)\".")
             }
             return number
         }

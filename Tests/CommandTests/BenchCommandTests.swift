@@ -20,7 +20,9 @@ extension Commands {
 
         @Test func onlyRootMeasures() throws {
             let result = try Weir.run(["bench", "--quick"], in: Place(uid: 1000, gid: 1000))
-            expect(result, 2, "weir: cannot load BPF programs as uid 1000: operation not permitted; run as root: sudo weir …")
+            expect(
+                result, 2,
+                "weir: cannot load BPF programs as uid 1000: operation not permitted; run as root: sudo weir …")
         }
 
         @Test func compareTakesResultsOnly() throws {

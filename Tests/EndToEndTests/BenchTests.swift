@@ -67,7 +67,9 @@ extension EndToEnd {
             }
             let rows = try JSONDecoder().decode(Comparison.self, from: Data(result.output.utf8)).rows
                 .filter { $0.what.contains("time to connect · IPv4") && $0.against == "direct" }
-            for row in rows { observed("\(row.what) \(row.case) / direct", "\(row.before) \(row.after) \(row.outcome)") }
+            for row in rows {
+                observed("\(row.what) \(row.case) / direct", "\(row.before) \(row.after) \(row.outcome)")
+            }
             let weir = rows.filter { $0.case == "weir" }
             #expect(weir.count == 3)
             #expect(weir.allSatisfy { $0.outcome == "worse" && $0.after > $0.before * 1.5 })

@@ -18,14 +18,16 @@ import Testing
     @Test func whatIsNotTrustedIsMarkedAndExplained() {
         let text = Report.fixture(spread: 0.2).text
         #expect(text.contains("1.210?"))
-        #expect(text.contains("connect · time to connect · IPv4 · excluded CIDRs 0: iptables / direct: its rounds spread"))
+        #expect(
+            text.contains("connect · time to connect · IPv4 · excluded CIDRs 0: iptables / direct: its rounds spread"))
         #expect(text.contains("reached, but not trusted"))
     }
 
     @Test func goalsSayWhatIsReached() {
         let reached = Report.fixture(weir: 1.05).goals.map(\.description)
         #expect(reached.contains("connect through Weir / direct, the worst of all rules: ≤ 1.100, is 1.050: reached"))
-        #expect(reached.contains("connect through Weir, with any number of CIDRs / with none: ≤ 1.030, is 1.000: reached"))
+        #expect(
+            reached.contains("connect through Weir, with any number of CIDRs / with none: ≤ 1.030, is 1.000: reached"))
         let missed = Report.fixture(weir: 1.2).goals.map(\.description)
         #expect(missed.contains { $0.hasSuffix("≤ 1.100, is 1.200: not reached") })
     }

@@ -15,30 +15,30 @@
 enum weir_bench_kind {
 	WEIR_BENCH_CONNECT, /* connect, one request, close: connection after connection */
 	WEIR_BENCH_REQUEST, /* requests and responses on open connections */
-	WEIR_BENCH_STREAM,  /* write, until the time is over and the reader has it all */
-	WEIR_BENCH_HOLD,    /* open connections, and keep them until the next HOLD */
+	WEIR_BENCH_STREAM, /* write, until the time is over and the reader has it all */
+	WEIR_BENCH_HOLD, /* open connections, and keep them until the next HOLD */
 };
 
 struct weir_bench_order {
 	uint32_t kind;
-	uint32_t connections;  /* REQUEST, HOLD */
-	uint32_t count;	       /* CONNECT: how many; 0: until the time is over */
+	uint32_t connections; /* REQUEST, HOLD */
+	uint32_t count; /* CONNECT: how many; 0: until the time is over */
 	uint32_t milliseconds; /* how long, where nothing is counted */
-	uint32_t size;	       /* bytes of a request, of a response and of a write */
-	uint32_t port;	       /* host order */
-	uint8_t address[16];   /* IPv6, or IPv4-mapped for a socket of IPv4 */
-	uint64_t interval_ns;  /* REQUEST: one is due every so often; 0: as fast as it goes */
+	uint32_t size; /* bytes of a request, of a response and of a write */
+	uint32_t port; /* host order */
+	uint8_t address[16]; /* IPv6, or IPv4-mapped for a socket of IPv4 */
+	uint64_t interval_ns; /* REQUEST: one is due every so often; 0: as fast as it goes */
 };
 
 struct weir_bench_answer {
-	uint32_t series;  /* CONNECT: time to connect, to the first byte; REQUEST: latency */
+	uint32_t series; /* CONNECT: time to connect, to the first byte; REQUEST: latency */
 	uint32_t samples; /* that follow for each series, uint32_t nanoseconds each */
 	uint32_t timeouts; /* connections that nobody answered, and that were tried again */
 	uint32_t pad;
 	uint64_t operations;
 	uint64_t bytes;
 	uint64_t elapsed_ns;
-	uint64_t cpu_ns;   /* of this worker */
+	uint64_t cpu_ns; /* of this worker */
 	char problem[128]; /* empty, or why the order could not be carried out */
 };
 

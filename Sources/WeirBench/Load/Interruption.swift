@@ -17,6 +17,8 @@ final class Interruption: Sendable {
     static let signals = [SIGINT, SIGTERM, SIGHUP]
 
     init() {
+        // Orders to a process that was killed fail; they do not end this one.
+        signal(SIGPIPE, SIG_IGN)
         let queue = DispatchQueue(label: "weir.bench.signals")
         sources = Self.signals.map { number in
             signal(number, SIG_IGN)

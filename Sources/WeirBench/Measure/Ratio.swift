@@ -43,8 +43,9 @@ public struct Ratio: Codable, Sendable, Equatable {
         var tail = 0.0
         var skipped = -1
         for index in 0..<count {
-            tail += exp(lgamma(Double(count + 1)) - lgamma(Double(index + 1)) - lgamma(Double(count - index + 1))
-                - Double(count) * log(2.0))
+            tail += exp(
+                lgamma(Double(count + 1)) - lgamma(Double(index + 1)) - lgamma(Double(count - index + 1))
+                    - Double(count) * log(2.0))
             if tail > 0.025 { break }
             skipped = index
         }

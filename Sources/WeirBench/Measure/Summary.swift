@@ -37,7 +37,8 @@ struct Recorder {
         guard histogram.totalCount > 0 else { return nil }
         func at(_ percentile: Double) -> Double { Double(histogram.valueAtPercentile(percentile)) }
         return Summary(
-            count: Int(histogram.totalCount), mean: histogram.mean, min: Double(histogram.min), p50: at(50), p90: at(90),
+            count: Int(histogram.totalCount), mean: histogram.mean, min: Double(histogram.min), p50: at(50),
+            p90: at(90),
             p99: at(99), p999: at(99.9), max: Double(histogram.max))
     }
 }

@@ -39,7 +39,8 @@ struct Chart {
 
     /// - Parameter isAlone: whether it is a file of its own, and so brings its style.
     func svg(isAlone: Bool) -> String {
-        let x = Axis(curves.flatMap { $0.points.map(\.x) }, from: Self.plot.left, to: Self.plot.right, hasTicksAtValues: true)
+        let x = Axis(
+            curves.flatMap { $0.points.map(\.x) }, from: Self.plot.left, to: Self.plot.right, hasTicksAtValues: true)
         let y = Axis(curves.flatMap { $0.points.map(\.y) }, from: Self.plot.bottom, to: Self.plot.top)
         var lines = [
             "<svg class=\"weir-chart\" xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" "

@@ -31,9 +31,10 @@ public struct Comparison: Codable, Sendable {
                 onlyInOne.append(key)
                 continue
             }
-            rows.append(Row(
-                what: one.what, case: one.case, against: one.ratio.against, before: other.ratio.median,
-                after: one.ratio.median, outcome: Self.outcome(other, one)))
+            rows.append(
+                Row(
+                    what: one.what, case: one.case, against: one.ratio.against, before: other.ratio.median,
+                    after: one.ratio.median, outcome: Self.outcome(other, one)))
         }
         onlyInOne += old.map(\.key).filter { key in !new.contains { $0.key == key } }
     }

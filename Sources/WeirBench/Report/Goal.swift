@@ -23,11 +23,16 @@ extension Report {
             },
             flatness,
             goal("latency through Weir / iptables, p50, the worst point", 1.0, .weir, .iptables, Self.isLatency),
-            goal("latency through Weir / iptables, p99, the worst point", 1.0, .weir, .iptables, tail: true, Self.isLatency),
+            goal(
+                "latency through Weir / iptables, p99, the worst point", 1.0, .weir, .iptables, tail: true,
+                Self.isLatency),
             goal("latency with acceleration / iptables, p50 at 100 connections", 0.87, .accelerated, .iptables) {
                 Self.isLatency($0) && $0.parameter?.value == 100
             },
-            goal("latency with acceleration / iptables, p99 at 100 connections", 0.87, .accelerated, .iptables, tail: true) {
+            goal(
+                "latency with acceleration / iptables, p99 at 100 connections", 0.87, .accelerated, .iptables,
+                tail: true
+            ) {
                 Self.isLatency($0) && $0.parameter?.value == 100
             },
             goal("a bystander's connect with Weir / without", 1.02, .weir, .direct) {
@@ -39,7 +44,8 @@ extension Report {
     private static func isLatency(_ one: Measurement) -> Bool { one.suite == "latency" && one.unit == .nanoseconds }
 
     private func goal(
-        _ what: String, _ limit: Double, _ one: Case, _ base: Case, tail: Bool = false, _ isWanted: (Measurement) -> Bool
+        _ what: String, _ limit: Double, _ one: Case, _ base: Case, tail: Bool = false,
+        _ isWanted: (Measurement) -> Bool
     ) -> Goal? {
         let ratios = measurements.filter(isWanted).flatMap(\.results).filter { $0.case == one }
             .flatMap { tail ? $0.tailRatios : $0.ratios }.filter { $0.against == base }

@@ -21,7 +21,8 @@ public struct Machine: Codable, Sendable {
         architecture = Self.text(name.machine)
         processor = Self.field("/proc/cpuinfo", "model name") ?? "unknown"
         processors = Processors.available.count
-        memory = Self.field("/proc/meminfo", "MemTotal").flatMap { Int($0.prefix { $0.isNumber }) }.map { $0 << 10 } ?? 0
+        memory =
+            Self.field("/proc/meminfo", "MemTotal").flatMap { Int($0.prefix { $0.isNumber }) }.map { $0 << 10 } ?? 0
         #if DEBUG
             let build = "debug build"
         #else

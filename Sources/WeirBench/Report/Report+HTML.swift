@@ -8,7 +8,8 @@ extension Report {
             body.append("<h2>\(Chart.escape(suite.title))</h2>")
             let own = charts.filter { $0.suite == suite.rawValue }
             if !own.isEmpty {
-                body.append("<div class=\"charts\">\(own.map { $0.chart.svg(isAlone: false) }.joined(separator: "\n"))</div>")
+                body.append(
+                    "<div class=\"charts\">\(own.map { $0.chart.svg(isAlone: false) }.joined(separator: "\n"))</div>")
             }
             body.append(Self.table(table))
         }

@@ -25,6 +25,7 @@ extension Report {
 
     private static func rows(_ table: ReportTable) -> String {
         let rule = table.headings.indices.map { $0 < ReportTable.text ? "---" : "--:" }
-        return ([table.headings, rule] + table.rows).map { "| \($0.joined(separator: " | ")) |" }.joined(separator: "\n")
+        return ([table.headings, rule] + table.rows).map { "| \($0.joined(separator: " | ")) |" }.joined(
+            separator: "\n")
     }
 }

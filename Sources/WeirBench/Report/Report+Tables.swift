@@ -7,7 +7,8 @@ struct ReportTable {
 
     init(_ measurements: [Measurement]) {
         let hasTails = measurements.contains { $0.results.contains { !$0.tailRatios.isEmpty } }
-        let bases = measurements.contains { $0.results.contains { $0.ratios.contains { $0.against == .haproxy } } }
+        let bases =
+            measurements.contains { $0.results.contains { $0.ratios.contains { $0.against == .haproxy } } }
             ? [Case.haproxy, .envoy] : [.direct, .iptables]
         headings =
             ["what", "at", "case", "p50", "p90", "p99", "p99.9", "cpu"]
@@ -69,11 +70,14 @@ extension Report {
     public var doubts: [String] {
         measurements.compactMap { one in
             let doubts = one.results.flatMap { result in
-                let lost = result.timeouts > 0
+                let lost =
+                    result.timeouts > 0
                     ? ["\(result.timeouts) connections of \(result.case.rawValue) were not answered"] : []
-                return lost + (result.ratios.map { ("", $0) } + result.tailRatios.map { (" p99", $0) }).compactMap { kind, ratio in
-                    ratio.doubt.map { "\(result.case.rawValue) / \(ratio.against.rawValue)\(kind): \($0)" }
-                }
+                return lost
+                    + (result.ratios.map { ("", $0) } + result.tailRatios.map { (" p99", $0) }).compactMap {
+                        kind, ratio in
+                        ratio.doubt.map { "\(result.case.rawValue) / \(ratio.against.rawValue)\(kind): \($0)" }
+                    }
             }
             return doubts.isEmpty ? nil : "\(one.key): \(doubts.joined(separator: "; "))"
         }

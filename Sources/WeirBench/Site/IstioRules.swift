@@ -14,7 +14,8 @@ enum IstioRules {
     /// Why this node cannot; nil: it can.
     static func obstacle() -> String? {
         let missing = ["iptables-restore", "ip6tables-restore", "nsenter"].filter { System.find($0) == nil }
-        return missing.isEmpty ? nil : "\(missing.joined(separator: ", ")) is not installed; install the package iptables"
+        return missing.isEmpty
+            ? nil : "\(missing.joined(separator: ", ")) is not installed; install the package iptables"
     }
 
     static func text(_ policy: PolicySpecification, _ family: Family) -> String {

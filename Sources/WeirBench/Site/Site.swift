@@ -149,11 +149,12 @@ final class Site {
         try System.run(["ip", "-batch", "-"], input: more.map { "netns add \($0)\n" }.joined(), package: "iproute2")
         crowd += more
         let policy = try Exclusions().policy()
-        try installation.set(more.map { name in
-            Workload(
-                name: name, selector: .netns("\(Names.namespaces)/\(name)"), mesh: "istio", mechanism: .ebpf,
-                policy: policy)
-        })
+        try installation.set(
+            more.map { name in
+                Workload(
+                    name: name, selector: .netns("\(Names.namespaces)/\(name)"), mesh: "istio", mechanism: .ebpf,
+                    policy: policy)
+            })
     }
 
     /// One pod that is no workload, once for processes that Weir's programs see and once for others.
@@ -186,11 +187,12 @@ final class Site {
                 cgroup: try BenchCgroup("\(meshCgroup.path)/\(one.word)"))
         }
         let policy = try Exclusions().policy(isInbound: false)
-        try installation.set(sides.map { side in
-            Workload(
-                name: side.pods.client, selector: .netns(side.pods.clientPath), mesh: "istio", mechanism: .ebpf,
-                policy: policy)
-        })
+        try installation.set(
+            sides.map { side in
+                Workload(
+                    name: side.pods.client, selector: .netns(side.pods.clientPath), mesh: "istio", mechanism: .ebpf,
+                    policy: policy)
+            })
         return sides
     }
 

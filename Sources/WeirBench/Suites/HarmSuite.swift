@@ -85,7 +85,8 @@ struct HarmSuite: Suite {
             contest.part = 0.6...0.8
             let requests = try contest.requests(
                 rounds: streamRounds, milliseconds: milliseconds, connections: 1, to: Site.intercepted)
-            measurements.append(measurement("round trip", "a redirected connection", nil, .nanoseconds, requests.latency))
+            measurements.append(
+                measurement("round trip", "a redirected connection", nil, .nanoseconds, requests.latency))
         }
         let servers = try site.standIns(["--discard", "\(Site.proxyPort)"])
         defer { servers.forEach { $0.stop() } }

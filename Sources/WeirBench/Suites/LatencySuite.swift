@@ -17,7 +17,8 @@ struct LatencySuite: Suite {
         let contest = try Contest(site, progress, title: "latency")
         return try connections.enumerated().flatMap { number, count in
             contest.title = "latency, \(count) connections"
-            contest.part = Double(number) / Double(connections.count)...(Double(number) + 0.5) / Double(connections.count)
+            contest.part =
+                Double(number) / Double(connections.count)...(Double(number) + 0.5) / Double(connections.count)
             return try measure(contest, path, count)
         }
     }
