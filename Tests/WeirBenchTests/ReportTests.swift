@@ -10,7 +10,7 @@ import Testing
         #expect(text.contains("nftables was not measured: nft is <not> installed; install the package nftables"))
         let row = try #require(text.split(separator: "\n").first { $0.contains("1000 excluded CIDRs") })
         #expect(row.hasPrefix("time to connect, IPv4"))
-        let weir = try #require(text.split(separator: "\n").first { $0.contains(" weir ") })
+        let weir = try #require(text.split(separator: "\n").first { $0.hasPrefix(" ") && $0.contains(" weir ") })
         #expect(weir.contains("1.100") && weir.contains("0.846") && weir.contains("80.5 µs"))
         #expect(!text.contains("?"))
     }
