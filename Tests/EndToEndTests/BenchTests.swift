@@ -7,7 +7,7 @@ extension EndToEnd {
     @Suite struct Bench {
         @Test(arguments: [SIGTERM, SIGINT])
         func anInterruptedRunLeavesNothing(signal: Int32) throws {
-            let lock = MachineLock(.exclusive)
+            let lock = MachineLock(.shared)
             defer { withExtendedLifetime(lock) {} }
             let bench = try Weir.start(["bench", "--only", "connect"])
             try bench.waitForLine("round", in: .errors)
@@ -20,7 +20,7 @@ extension EndToEnd {
         }
 
         @Test func unloadCleansUpAfterAKilledRun() throws {
-            let lock = MachineLock(.exclusive)
+            let lock = MachineLock(.shared)
             defer { withExtendedLifetime(lock) {} }
             let bench = try Weir.start(["bench", "--only", "latency"])
             try bench.waitForLine("round", in: .errors)
@@ -46,7 +46,7 @@ extension EndToEnd {
         /// A program that wastes 50 microseconds of each connect(), beside Weir's in the cgroup that those are attached
         /// to: Weir became slower, and nothing else did.
         @Test func aSlowerWeirShows() throws {
-            let lock = MachineLock(.exclusive)
+            let lock = MachineLock(.shared)
             defer { withExtendedLifetime(lock) {} }
             let delay = try Delay()
             let before = Workspace.newPath("before.json")
