@@ -38,6 +38,7 @@ public struct Bench {
             missing: Case.mechanisms.compactMap { one in
                 site.missing[one].map { Report.Missing(case: one, reason: $0) }
             })
+        report.others = Set(try ForeignProgram.atCgroupRoot(isWeirForeign: true).map(\.name)).sorted()
         report.floor = try floor(site)
         for suite in suites {
             progress.begin(seconds: suite.planned)

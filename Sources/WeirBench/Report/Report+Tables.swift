@@ -63,6 +63,10 @@ extension Report {
                 "the load generator's floor, a round trip over loopback: p50 \(Figure.text(floor.p50, .nanoseconds)), "
                     + "p99 \(Figure.text(floor.p99, .nanoseconds))")
         }
+        if !others.isEmpty {
+            lines.append(
+                "programs at the cgroup root, which every case meets, direct too: \(others.joined(separator: ", "))")
+        }
         return lines + missing.map { "\($0.case.rawValue) was not measured: \($0.reason)" }
     }
 

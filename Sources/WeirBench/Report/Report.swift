@@ -17,6 +17,8 @@ public struct Report: Codable, Sendable {
     /// How long the run took.
     public var seconds = 0.0
     public var cases: [Case]
+    /// Programs at the cgroup root, which the processes of every case meet.
+    public var others: [String] = []
     public var missing: [Missing]
     /// What the load generator itself costs: a round trip to its own server over loopback, in nanoseconds.
     public var floor: Summary?
