@@ -42,7 +42,13 @@ public struct Bench {
         report.floor = try floor(site)
         for suite in suites {
             progress.begin(seconds: suite.planned)
-            report.measurements += try suite.run(site, progress)
+            do {
+                report.measurements += try suite.run(site, progress)
+            } catch let error as BenchError {
+                // What the other suites found is still true.
+                if let interrupted = interruption.error { throw interrupted }
+                report.failures.append("the suite \(suite.name.rawValue) was not measured: \(error)")
+            }
         }
         report.seconds = progress.elapsed
         return report

@@ -60,6 +60,7 @@ struct BenchCommand: ParsableCommand {
                 if let html { try Self.write(report.html, to: html) }
                 if let markdown { try Self.write(report.markdown, to: markdown) }
                 print(report.text)
+                if !report.failures.isEmpty { throw ExitCode(1) }
             } catch let error as Interrupted {
                 writeError("weir bench: interrupted; nothing is left behind")
                 throw ExitCode(128 + error.signal)

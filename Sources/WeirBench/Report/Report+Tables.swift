@@ -67,7 +67,7 @@ extension Report {
             lines.append(
                 "programs at the cgroup root, which every case meets, direct too: \(others.joined(separator: ", "))")
         }
-        return lines + missing.map { "\($0.case.rawValue) was not measured: \($0.reason)" }
+        return lines + failures + missing.map { "\($0.case.rawValue) was not measured: \($0.reason)" }
     }
 
     /// A sentence for each measurement with ratios that are not trusted.

@@ -22,6 +22,8 @@ public struct Report: Codable, Sendable {
     public var missing: [Missing]
     /// What the load generator itself costs: a round trip to its own server over loopback, in nanoseconds.
     public var floor: Summary?
+    /// Suites that could not be carried out, each with the reason.
+    public var failures: [String] = []
     public var measurements: [Measurement] = []
 
     init(quick: Bool, cases: [Case], missing: [Missing]) {

@@ -46,7 +46,13 @@ final class ProxyCourse {
         for family in Family.allCases {
             var order = weir_bench_order(WEIR_BENCH_CONNECT, to: target(side, family, SidecarPath.echoPort))
             order.count = 1
-            try worker.retry(order, "\(side.case.rawValue) does not start as a sidecar")
+            do {
+                try worker.retry(order, "\(side.case.rawValue) does not start as a sidecar")
+            } catch {
+                let log = System.read("\(site.folder)/\(side.case.word).log") ?? ""
+                guard let said = log.split(separator: "\n").last else { throw error }
+                throw BenchError("\(error); it says: \(said)")
+            }
         }
     }
 }

@@ -97,7 +97,7 @@ private enum HAProxyConfiguration {
     static func text(threads: Int) -> String {
         """
         global
-            maxconn 20000
+            maxconn 8000
             nbthread \(threads)
         defaults
             mode tcp
