@@ -96,7 +96,7 @@ private final class Delay {
                         break;
                 return 1;
             }
-            char license[] __attribute__((section("license"), used)) = "GPL";
+            char gpl[] __attribute__((section("license"), used)) = "GPL";
             """)
         let object = Workspace.newPath("delay.o")
         try Command.run([Programs.installed("clang"), "-target", "bpf", "-O2", "-g", "-c", source, "-o", object])
