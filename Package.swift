@@ -21,6 +21,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -75,10 +76,19 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], swiftSettings: swift),
+        // Its loops are timed, so they are optimised whatever the configuration is.
+        .target(name: "CWeirBench", cSettings: c + [.unsafeFlags(["-O2"])]),
+        .target(
+            name: "WeirBench",
+            dependencies: [
+                "CWeirBench", "WeirAgent", "WeirBPF", "WeirCore", "WeirNFT",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: swift),
         .executableTarget(
             name: "weir",
             dependencies: [
-                "CWeirBPF", "WeirAgent", "WeirBPF", "WeirCNI", "WeirCore", "WeirProxy",
+                "CWeirBPF", "CWeirBench", "WeirAgent", "WeirBench", "WeirBPF", "WeirCNI", "WeirCore", "WeirProxy",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -101,6 +111,7 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(
             name: "EndToEndTests", dependencies: ["TestSupport", "weir", "weir-exercise"], swiftSettings: swift),
+        .testTarget(name: "WeirBenchTests", dependencies: ["WeirBench", "WeirCore"], swiftSettings: swift),
         .testTarget(
             name: "AccelerationTests",
             dependencies: [

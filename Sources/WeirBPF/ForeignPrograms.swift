@@ -10,7 +10,8 @@ public struct ForeignProgram: Sendable, Codable, Hashable {
     public let isExclusive: Bool
 
     /// What sits at the cgroup root beside Weir's programs.
-    public static func atCgroupRoot() throws(BPFError) -> [ForeignProgram] {
+    /// - Parameter isWeirForeign: whether Weir's programs count, too, for one that is installed elsewhere.
+    public static func atCgroupRoot(isWeirForeign: Bool = false) throws(BPFError) -> [ForeignProgram] {
         let root = try Descriptor(path: try Host.cgroupRoot())
         var found: [ForeignProgram] = []
         for hook in Interceptor.hooks {
@@ -20,7 +21,7 @@ public struct ForeignProgram: Sendable, Codable, Hashable {
             if count == -EINVAL { continue }  // a kernel without this hook
             try check(count, "list", "the programs at the cgroup root")
             for id in ids.prefix(Int(count)) {
-                guard let name = name(of: id), !name.hasPrefix("weir_") else { continue }
+                guard let name = name(of: id), isWeirForeign || !name.hasPrefix("weir_") else { continue }
                 let isExclusive = flags & UInt32(BPF_F_ALLOW_MULTI) == 0
                 found.append(
                     ForeignProgram(

@@ -6,20 +6,20 @@ import Glibc
 private func memfd_create(_ name: UnsafePointer<CChar>, _ flags: UInt32) -> Int32
 
 /// A program that is run to its end on the calling thread, in that thread's network namespace.
-enum Tool {
-    struct Result {
+package enum Tool {
+    package struct Result {
         /// Its exit status; 128 and the signal when it was killed.
-        let status: Int32
-        let output: String
-        let errors: String
+        package let status: Int32
+        package let output: String
+        package let errors: String
     }
 
-    static func find(_ name: String, _ folders: [String]) -> String? {
+    package static func find(_ name: String, _ folders: [String]) -> String? {
         folders.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
     }
 
     /// Input and output are files in memory, so neither side ever waits for the other.
-    static func run(_ arguments: [String], input: String) throws(NFTError) -> Result {
+    package static func run(_ arguments: [String], input: String) throws(NFTError) -> Result {
         let files = try [MemoryFile(), MemoryFile(), MemoryFile()]
         defer { for file in files { close(file.descriptor) } }
         guard files[0].write(input) else { throw NFTError("there is no memory for \(arguments[0])'s input") }

@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import WeirAgent
 import WeirBPF
+import WeirBench
 import WeirCore
 
 struct LoadCommand: AsyncParsableCommand {
@@ -60,7 +61,10 @@ struct UnloadCommand: AsyncParsableCommand {
                 print("stopped the agent (pid \(agent.pid))")
             }
             let removed = try Installation.remove(settings)
-            print(removed.map { "unloaded: \($0)" } ?? "nothing was loaded")
+            let benches = BenchLeftovers.remove()
+            var said = removed.map { ["unloaded: \($0)"] } ?? []
+            if benches > 0 { said.append("removed what \(benches) killed runs of weir bench left") }
+            print(said.isEmpty ? "nothing was loaded" : said.joined(separator: "; "))
         }
     }
 }

@@ -12,8 +12,8 @@ import WeirCore
         subcommands: [
             StatusCommand.self, WorkloadsCommand.self, StatsCommand.self, FlowsCommand.self, ExplainCommand.self,
             CheckCommand.self, RunCommand.self, AgentCommand.self, AdoptCommand.self, LoadCommand.self,
-            UnloadCommand.self, ProxyCommand.self, CNICommand.self, ConfigCommand.self, ExecInCgroupCommand.self,
-            WatchCgroupCommand.self,
+            UnloadCommand.self, ProxyCommand.self, CNICommand.self, ConfigCommand.self, BenchCommand.self,
+            ExecInCgroupCommand.self, WatchCgroupCommand.self, BenchProcessCommand.self,
         ],
         defaultSubcommand: StatusCommand.self)
 

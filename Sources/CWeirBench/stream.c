@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LARGEST = 1 << 20, HELD = 16384 };
+
+/* Writes on one connection, and counts the time until the reader has read the last byte. */
+int weir_bench_stream(const struct weir_bench_order *order, struct weir_bench_answer *answer)
+{
+	static char data[LARGEST];
+	struct target to = target_of(order);
+	uint64_t begin, end;
+	int fd, status = 0;
+	ssize_t done;
+
+	if (!order->size || order->size > LARGEST) {
+		errno = EINVAL;
+		return problem(answer, "an order to stream");
+	}
+	fd = open_connection(&to, answer);
+	if (fd < 0)
+		return -1;
+	begin = now_ns();
+	end = begin + order->milliseconds * 1000000ull;
+	while (!status && now_ns() < end) {
+		done = send(fd, data, order->size, MSG_NOSIGNAL);
+		if (done < 0)
+			status = problem(answer, "send()");
+		else
+			answer->bytes += (uint64_t)done;
+		answer->operations++;
+	}
+	shutdown(fd, SHUT_WR);
+	if (!status && recv(fd, data, 1, 0) != 1)
+		status = problem(answer, "the reader's word that it has read all");
+	answer->elapsed_ns = now_ns() - begin;
+	/* A FIN whose ACK is lost would leave the reader's end in LAST_ACK, in the way of a later connection. */
+	reset_connection(fd);
+	return status;
+}
+
+/* Opens so many connections, after those of an earlier order are closed. */
+int weir_bench_hold(const struct weir_bench_order *order, struct weir_bench_answer *answer)
+{
+	static int held[HELD];
+	static uint32_t count;
+	struct target to = target_of(order);
+
+	while (count)
+		reset_connection(held[--count]);
+	if (order->connections > HELD) {
+		errno = EINVAL;
+		return problem(answer, "an order to hold connections");
+	}
+	while (count < order->connections) {
+		held[count] = open_connection(&to, answer);
+		if (held[count] < 0)
+			return -1;
+		count++;
+		answer->operations++;
+	}
+	return 0;
+}

@@ -1,0 +1,56 @@
+import Glibc
+
+/// How one case compares with another: the median of the ratios of their rounds, each of which was measured side by
+/// side. What disturbs the machine for longer than a round falls on both.
+public struct Ratio: Codable, Sendable, Equatable {
+    public var against: Case
+    public var median: Double
+    /// The range in which the true median is with a probability of at least 95 %, by the order of the rounds' ratios
+    /// alone (a sign test, whatever their distribution); of fewer than six rounds the smallest and the largest.
+    public var low: Double
+    public var high: Double
+    public var rounds: Int
+    /// Why another run may give another number; nil: it is trusted.
+    public var doubt: String?
+
+    /// Half of what two runs may differ by: each may be off by this much.
+    static let tolerance = 0.025
+
+    /// - Parameters:
+    ///   - values: of this case, round by round.
+    ///   - base: of the other, of the same rounds.
+    init?(_ values: [Double], to base: [Double], against: Case) {
+        let ratios = zip(values, base).filter { $1 > 0 }.map { $0 / $1 }.sorted()
+        guard !ratios.isEmpty else { return nil }
+        self.against = against
+        median = Median.of(ratios)
+        rounds = ratios.count
+        let skipped = Self.skipped(rounds)
+        low = ratios[skipped ?? 0]
+        high = ratios[rounds - 1 - (skipped ?? 0)]
+        let width = max(high - median, median - low) / median
+        if skipped == nil {
+            doubt = "\(rounds) rounds are too few to tell; six or more are needed"
+        } else if width > Self.tolerance {
+            doubt = "its rounds spread, so it may be off by \(Self.percent(width))"
+        }
+    }
+
+    /// How many of the smallest, and of the largest, of so many ratios are outside the 95 % range; nil: no range of so
+    /// few has 95 %. The number of ratios below the true median is binomial with p = 1/2.
+    static func skipped(_ count: Int) -> Int? {
+        guard count >= 6 else { return nil }
+        var tail = 0.0
+        var skipped = -1
+        for index in 0..<count {
+            tail += exp(
+                lgamma(Double(count + 1)) - lgamma(Double(index + 1)) - lgamma(Double(count - index + 1))
+                    - Double(count) * log(2.0))
+            if tail > 0.025 { break }
+            skipped = index
+        }
+        return skipped < 0 ? nil : skipped
+    }
+
+    static func percent(_ part: Double) -> String { "\((part * 1000).rounded() / 10) %" }
+}

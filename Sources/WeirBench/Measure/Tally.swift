@@ -1,0 +1,54 @@
+import CWeirBench
+
+/// What the rounds of one side gave.
+struct Tally {
+    private var recorder = Recorder()
+    private var rounds: [Double] = []
+    private var tails: [Double] = []
+    private var isTimed = false
+
+    /// A round of samples, in nanoseconds; its value is their median.
+    mutating func add(_ samples: [UInt32]) {
+        guard !samples.isEmpty else { return }
+        isTimed = true
+        recorder.record(samples)
+        rounds.append(Median.of(samples))
+    }
+
+    /// A round of samples that is large enough to have a 99th percentile.
+    /// - Parameter isPaced: whether requests were due at fixed times. Otherwise each connection waited for its
+    ///   responses, and its samples are corrected for what they kept from being sent: nothing would have been late at
+    ///   intervals of the median.
+    mutating func add(round samples: [UInt32], isPaced: Bool) {
+        guard !samples.isEmpty else { return }
+        isTimed = true
+        var round = Recorder()
+        round.record(samples, interval: isPaced ? nil : Median.of(samples))
+        recorder.add(round)
+        guard let summary = round.summary else { return }
+        rounds.append(summary.p50)
+        tails.append(summary.p99)
+    }
+
+    /// A round that is one value.
+    mutating func add(_ value: Double) { rounds.append(value) }
+
+    /// Nil: there was no round.
+    func result(_ one: Case, cpu: Double? = nil) -> Measurement.Result? {
+        guard let summary = isTimed ? recorder.summary : Summary(values: rounds) else { return nil }
+        return Measurement.Result(case: one, summary: summary, rounds: rounds, cpu: cpu, tails: tails)
+    }
+}
+
+/// The processors that this process may run on. Where threads run decides more about a round trip than what is measured
+/// here, so one half has the client and its sidecar, the other the server and its.
+enum Processors {
+    static let available: [Int] = {
+        var list = [Int32](repeating: 0, count: 1024)
+        let count = weir_bench_processors(&list, Int32(list.count))
+        return list.prefix(Int(count)).map(Int.init)
+    }()
+
+    static var clients: [Int] { Array(available.prefix((available.count + 1) / 2)) }
+    static var servers: [Int] { available.count > 1 ? Array(available.dropFirst(clients.count)) : available }
+}

@@ -1,0 +1,25 @@
+/// The parts of a benchmark, in the order in which they run.
+public enum SuiteName: String, CaseIterable, Codable, Sendable {
+    case connect, latency, stream, scale, harm, proxy
+}
+
+/// One part: it says how long it will take, and measures.
+protocol Suite {
+    var name: SuiteName { get }
+    /// Seconds, for the estimate.
+    var planned: Double { get }
+    func run(_ site: Site, _ progress: Progress) throws -> [Measurement]
+}
+
+extension Suite {
+    /// A measurement of this suite, its cases compared.
+    func measurement(
+        _ what: String, _ variant: String, _ parameter: Measurement.Parameter? = nil, _ unit: Measurement.Unit,
+        _ results: [Measurement.Result], with bases: [Case] = [.direct, .iptables]
+    ) -> Measurement {
+        var one = Measurement(
+            suite: name.rawValue, what: what, variant: variant, parameter: parameter, unit: unit, results: results)
+        one.compare(with: bases)
+        return one
+    }
+}
