@@ -128,6 +128,14 @@ static __always_inline struct tcp_sock *tcp_at(__u64 address)
 	return (struct tcp_sock *)address;
 }
 
+/* A TCP socket that a program was given; NULL only where a program is given others, too. */
+static __always_inline struct tcp_sock *tcp_of(struct bpf_sock *sk)
+{
+	if (bpf_rdonly_cast)
+		return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+	return bpf_skc_to_tcp_sock(sk);
+}
+
 /* Read a field of a kernel struct that may be gone; a fault gives zero.  Plain
  * loads where the kernel has them (6.2), which spares a helper call each. */
 #define PEEK(from, field) \

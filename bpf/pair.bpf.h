@@ -88,6 +88,8 @@ static __always_inline void want_peer(struct bpf_sock *sk, const struct weir_wor
 /* Why a socket cannot be a member; WEIR_PATH_REDIRECT when it can. */
 static __always_inline __u32 obstacle(struct tcp_sock *tcp)
 {
+	if (!tcp)
+		return WEIR_PATH_FOREIGN;
 	if (bpf_core_field_exists(struct tcp_sock, is_mptcp) && PEEK(tcp, is_mptcp))
 		return WEIR_PATH_MPTCP;
 	if (PEEK(tcp, inet_conn.icsk_ulp_ops))
@@ -99,7 +101,7 @@ static __always_inline __u32 obstacle(struct tcp_sock *tcp)
 static __always_inline __u64 join(struct bpf_sock_ops *ctx, struct bpf_sock *sk, __u32 workload)
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx);
-	__u32 path = obstacle(tcp_at((__u64)sk));
+	__u32 path = obstacle(tcp_of(sk));
 
 	if (path == WEIR_PATH_REDIRECT && bpf_sock_hash_update(ctx, &weir_peers, &cookie, BPF_NOEXIST))
 		path = WEIR_PATH_FULL;
@@ -183,11 +185,11 @@ static __always_inline __u8 accepted_role(struct bpf_sock *sk, const struct weir
 	    tuple->local_port == policy->port[WEIR_VERDICT_INBOUND])
 		return WEIR_END_PROXY;
 
-	struct tcp_sock *tcp = tcp_at((__u64)sk);
+	struct tcp_sock *tcp = tcp_of(sk);
 	struct weir_owner key = {
 		.policy = pod->policy,
 		.kind = WEIR_OWNER_UID,
-		.id = PEEK(tcp, inet_conn.icsk_inet.sk.sk_uid.val),
+		.id = tcp ? PEEK(tcp, inet_conn.icsk_inet.sk.sk_uid.val) : 0,
 	};
 	__u32 *facts = bpf_map_lookup_elem(&weir_owners, &key);
 

@@ -57,8 +57,12 @@ static __always_inline struct backlog read_backlog(struct weir_side *from, struc
 static __always_inline __u32 guard(struct weir_side *from, const struct weir_side *to, struct bpf_sock *sk,
 				   __u32 budget)
 {
-	struct tcp_sock *own = tcp_at((__u64)sk);
+	struct tcp_sock *own = tcp_of(sk);
 	struct tcp_sock *peer = tcp_at(to->socket);
+
+	if (!own)
+		return WEIR_PATH_NO_PEER;
+
 	__u32 written = PEEK(own, write_seq);
 	__u32 read = PEEK(peer, copied_seq);
 	__u32 arrived = PEEK(peer, rcv_nxt);

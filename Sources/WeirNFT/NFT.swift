@@ -22,7 +22,27 @@ public struct NFT: Sendable {
         for arguments in ruleset.routing?.additions ?? [] {
             try route(arguments, unless: "File exists", "not supported")
         }
-        try load(ruleset.text)
+        let staged = StagedScript(ruleset)
+        let present = try sets(of: ruleset.table)
+        let missing = staged.sets.filter { !present.contains($0.key) }.map { "add \($0.value)\n" }
+        if !missing.isEmpty { try load("add table inet \(ruleset.table)\n" + missing.joined()) }
+        try load(staged.rules)
+        // No rule asks these any more.
+        let stale = present.subtracting(staged.sets.keys).sorted()
+        if !stale.isEmpty { try load(stale.map { "delete set inet \(ruleset.table) \($0)\n" }.joined()) }
+    }
+
+    /// The names of a table's sets; none, when there is no such table.
+    private func sets(of table: String) throws(NFTError) -> Set<String> {
+        let listing = try Tool.run([nft, "-t", "list", "sets", "inet"], input: "").output
+        var names: Set<String> = []
+        var isOwn = false
+        for line in listing.split(separator: "\n") {
+            let words = line.split(whereSeparator: \.isWhitespace)
+            if words.first == "table" { isOwn = words.dropFirst(2).first == table[...] }
+            if isOwn, words.first == "set", words.count > 1 { names.insert(String(words[1])) }
+        }
+        return names
     }
 
     /// Runs a script, all of it or nothing.

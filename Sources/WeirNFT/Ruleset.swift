@@ -10,8 +10,9 @@ public import WeirCore
 ///
 /// NAT looks at the first packet of a connection alone, so established connections keep what was decided of them.
 public struct Ruleset: Hashable, Sendable {
-    /// The script.
+    /// The script. `NFT.apply` makes its interval sets beforehand.
     public let text: String
+    let table: String
     /// What TPROXY mode needs beside it, before the script is loaded.
     public let routing: PolicyRouting?
 
@@ -50,6 +51,7 @@ public struct Ruleset: Hashable, Sendable {
     /// - Throws: a sentence that names what cannot be written as an nftables rule.
     public init(_ policy: CompiledPolicy, _ options: Options = Options()) throws(InvalidValue) {
         try Self.check(options.table)
+        table = options.table
         var writer = RulesetWriter(policy, options)
         let chains = try writer.chains()
         text = Self.script(options.table, chains, writer.counters)
