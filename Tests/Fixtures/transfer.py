@@ -5,7 +5,7 @@
 #   transfer.py ask ADDRESS PORT SENT RECEIVED END     SENT bytes there, RECEIVED bytes back, closed as END says:
 #     client-first, server-first, half-close (the client says first that it has no more to send), reset
 # Prints "ready", or "done".
-import os, socket, struct, sys, threading
+import array, fcntl, os, socket, struct, sys, termios, threading, time
 
 
 def read_all(connection, size):
@@ -49,6 +49,14 @@ def serve(ports):
     threading.Event().wait()
 
 
+def wait_until_acknowledged(connection):
+    """A reset forgets what is on its way, and the kernel counts what the other side has said it has."""
+    waiting = array.array("i", [1])
+    while waiting[0]:
+        fcntl.ioctl(connection, termios.TIOCOUTQ, waiting)
+        time.sleep(0.001)
+
+
 def ask(address, port, sent, received, end):
     connection = socket.create_connection((address, port), timeout=30)
     line = b"%d %d %s\n" % (sent, received, end.encode())
@@ -59,6 +67,7 @@ def ask(address, port, sent, received, end):
     if end in ("server-first", "half-close") and connection.recv(1) != b"":
         raise OSError("more came than was asked for")
     if end == "reset":
+        wait_until_acknowledged(connection)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
     print("done")
