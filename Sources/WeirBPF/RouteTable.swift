@@ -33,8 +33,7 @@ public final class RouteTable {
     public static func written(_ maps: Maps) throws(BPFError) -> [UInt64: [CIDR]] {
         var found: [UInt64: [CIDR]] = [:]
         for key in try maps.routes.walk(weir_destination.self) {
-            let length = Int(key.length) - Int(WEIR_DESTINATION_BASE)
-            found[key.cookie, default: []].append(CIDR(containing: Address(abi: key.address), length: length))
+            found[key.cookie, default: []].append(key.prefix)
         }
         return found
     }
@@ -72,30 +71,45 @@ public final class RouteTable {
         let wanted = isNear ? Set(own.keys) : []
         let value = value(Route(isLocal: true, interface: 0, source: nil))
         for prefix in wanted.subtracting(near) { try map.routes.set(key(prefix, cookie: 0), to: value) }
-        for prefix in near.subtracting(wanted) { try map.routes.remove(key(prefix, cookie: 0)) }
+        try Self.removeNear(near.subtracting(wanted), of: cookie, map)
         near = wanted
+    }
+
+    /// Takes away what stands under cookie 0, except for addresses that another namespace has as well: a pod that took
+    /// over the address of one that is still ending.
+    private static func removeNear(_ gone: Set<CIDR>, of cookie: UInt64, _ maps: Maps) throws(BPFError) {
+        if gone.isEmpty { return }
+        var alone = gone
+        for key in try maps.routes.walk(weir_destination.self) where key.cookie != 0 && key.cookie != cookie {
+            alone.remove(key.prefix)
+        }
+        for prefix in alone { try maps.routes.remove(key(prefix, cookie: 0)) }
     }
 
     /// Removes every entry of the namespace.
     public func clear() throws(BPFError) {
         for prefix in written.keys { try map.routes.remove(key(prefix)) }
+        // Those, too, that stood there for another namespace's sake when this one's sockets left the short cut.
+        try Self.removeNear(near.union(written.keys.filter { $0.length == 128 }), of: cookie, map)
         written = [:]
-        try writeNear()
+        near = []
     }
 
     /// Removes every entry of a namespace that is gone.
     public static func clear(cookie: UInt64, _ maps: Maps) throws(BPFError) {
+        var gone: Set<CIDR> = []
         for key in try maps.routes.walk(weir_destination.self) where key.cookie == cookie {
             try maps.routes.remove(key)
-            var near = key
-            near.netns_high = 0
-            near.netns_low = 0
-            if key.length == UInt32(WEIR_DESTINATION_BASE) + 128 { try maps.routes.remove(near) }
+            if key.prefix.length == 128 { gone.insert(key.prefix) }
         }
+        try removeNear(gone, of: cookie, maps)
     }
 
     private func key(_ prefix: CIDR, cookie: UInt64? = nil) -> weir_destination {
-        let cookie = cookie ?? self.cookie
+        Self.key(prefix, cookie: cookie ?? self.cookie)
+    }
+
+    private static func key(_ prefix: CIDR, cookie: UInt64) -> weir_destination {
         var key = weir_destination()
         key.length = UInt32(WEIR_DESTINATION_BASE) + UInt32(prefix.length)
         key.netns_high = UInt32(truncatingIfNeeded: cookie >> 32)
@@ -118,6 +132,7 @@ public final class RouteTable {
 
 extension weir_destination {
     var cookie: UInt64 { UInt64(netns_high) << 32 | UInt64(netns_low) }
+    var prefix: CIDR { CIDR(containing: Address(abi: address), length: Int(length) - Int(WEIR_DESTINATION_BASE)) }
 }
 
 /// The sixteen bytes of an address as C arrays are imported.
