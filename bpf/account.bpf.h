@@ -56,6 +56,14 @@ static __always_inline struct weir_flow *reserve_flow(__u8 direction)
 	return flow;
 }
 
+/* A connection whose sockets are no pair. */
+static __always_inline void no_paths(struct weir_flow *flow)
+{
+	flow->redirected_sent_bytes = 0;
+	flow->redirected_received_bytes = 0;
+	__builtin_memset(flow->messages, 0, sizeof(flow->messages));
+}
+
 static __always_inline void submit_flow(struct weir_flow *flow)
 {
 	flow->pad = 0;

@@ -30,7 +30,8 @@ static __always_inline void read_bytes(struct bpf_sock_ops *ctx, struct bpf_sock
 }
 
 static __always_inline void emit_flow(const struct weir_socket *socket, const struct weir_tuple *tuple,
-				      __u8 end, __u64 sent, __u64 received)
+				      const struct weir_side *own, const struct weir_side *peer, __u8 end,
+				      __u64 sent, __u64 received)
 {
 	bool inbound = socket->direction == WEIR_INBOUND;
 	struct weir_flow *flow = reserve_flow(socket->direction);
@@ -53,6 +54,13 @@ static __always_inline void emit_flow(const struct weir_socket *socket, const st
 	flow->destination_port = socket->origin_port;
 	__builtin_memcpy(flow->target, inbound ? tuple->local : tuple->remote, sizeof(flow->target));
 	flow->target_port = inbound ? tuple->local_port : tuple->remote_port;
+	no_paths(flow);
+	if (own && peer) {
+		flow->redirected_sent_bytes = own->redirected;
+		flow->redirected_received_bytes = peer->redirected;
+		for (int path = 0; path < WEIR_MESSAGE_PATHS; path++)
+			flow->messages[path] = own->messages[path] + peer->messages[path];
+	}
 	submit_flow(flow);
 }
 
@@ -61,6 +69,10 @@ static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *
 {
 	bool connected = socket->flags & WEIR_SOCKET_CONNECTED;
 	__u8 end = socket->flags & WEIR_SOCKET_ESTABLISHED ? WEIR_FLOW_CLOSED : WEIR_FLOW_FAILED;
+	struct weir_end *pairing = end_of(sk);
+	struct weir_pair *pair = pair_of(pairing);
+	struct weir_side *own = pair ? &pair->sides[pairing->side & 1] : NULL;
+	struct weir_side *peer = pair ? &pair->sides[!(pairing->side & 1)] : NULL;
 	struct weir_tuple tuple = {};
 	__u64 sent, received;
 
@@ -68,7 +80,11 @@ static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *
 	if (socket->flags & WEIR_SOCKET_SENT)
 		bpf_map_delete_elem(&weir_origins, &tuple);
 	read_bytes(ctx, sk, old_state, connected, &sent, &received);
-	add_redirected(sk, &sent, &received);
+	/* What went past the stack, the kernel has not counted. */
+	if (own && peer) {
+		sent += own->redirected;
+		received += peer->redirected;
+	}
 
 	struct weir_counter *counter =
 		counter_of(socket->workload, socket->direction, socket->verdict, socket->reason, IPPROTO_TCP);
@@ -79,7 +95,7 @@ static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *
 		__sync_fetch_and_add(&counter->sent_bytes, sent);
 		__sync_fetch_and_add(&counter->received_bytes, received);
 	}
-	emit_flow(socket, &tuple, end, sent, received);
+	emit_flow(socket, &tuple, own, peer, end, sent, received);
 	socket->flags &= WEIR_SOCKET_BOUND; /* the socket may connect again */
 }
 

@@ -180,6 +180,7 @@ static __always_inline void emit_passed(const struct weir_workload *workload, co
 	flow->source_port = 0;
 	flow->destination_port = attempt->destination_port;
 	flow->target_port = attempt->destination_port;
+	no_paths(flow);
 	submit_flow(flow);
 }
 

@@ -276,10 +276,10 @@ int weir_sockops(struct bpf_sock_ops *ctx)
 {
 	__u32 op = ctx->op;
 
-	/* Six calls come with every connection of the node, and most are about other things. */
+	/* Every connection of the node makes calls that are about other things. */
 	if (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB &&
 	    op != BPF_SOCK_OPS_STATE_CB && op != BPF_SOCK_OPS_TCP_LISTEN_CB &&
-	    op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
+	    !(op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB && accelerates()))
 		return 1;
 
 	struct bpf_sock *sk = ctx->sk;

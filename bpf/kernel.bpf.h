@@ -141,7 +141,10 @@ static __always_inline struct tcp_sock *tcp_of(struct bpf_sock *sk)
 #define PEEK(from, field) \
 	(bpf_rdonly_cast ? (typeof((from)->field))((from)->field) : BPF_CORE_READ(from, field))
 
-/* include/net/sock.h, enum sock_flags: the peer's FIN has been received. */
-#define SOCK_DONE 1
+/* include/net/sock.h.  DONE: the peer's FIN has been received. */
+enum sock_flags {
+	SOCK_DONE = 1,
+	SOCK_ZEROCOPY = 0x7fff, /* any: the kernel's own is asked for */
+};
 
 #endif

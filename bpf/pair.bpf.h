@@ -37,13 +37,19 @@ static __always_inline void count_left_out(__u32 workload, __u32 path)
 		__sync_fetch_and_add(&count->sockets, 1);
 }
 
-/* What a socket knows of its pair; most nodes' sockets pay one load for that. */
-static __always_inline struct weir_end *end_of(struct bpf_sock *sk)
+/* Whether any socket of the node can have a pair; where none has, this load is what the short cut costs. */
+static __always_inline bool accelerates(void)
 {
 	__u32 zero = 0;
 	struct weir_settings *settings = bpf_map_lookup_elem(&weir_settings, &zero);
 
-	return settings && settings->accelerates ? bpf_sk_storage_get(&weir_ends, sk, 0, 0) : NULL;
+	return settings && settings->accelerates;
+}
+
+/* What a socket knows of its pair. */
+static __always_inline struct weir_end *end_of(struct bpf_sock *sk)
+{
+	return accelerates() ? bpf_sk_storage_get(&weir_ends, sk, 0, 0) : NULL;
 }
 
 static __always_inline bool may_join(__u32 acceleration, __u8 role)
@@ -85,6 +91,12 @@ static __always_inline void want_peer(struct bpf_sock *sk, const struct weir_wor
 	end->side = 0;
 }
 
+/* SO_ZEROCOPY is set.  The flag's number is the running kernel's. */
+static __always_inline __u32 zero_copy_flag(void)
+{
+	return bpf_core_enum_value(enum sock_flags, SOCK_ZEROCOPY);
+}
+
 /* Why a socket cannot be a member; WEIR_PATH_REDIRECT when it can. */
 static __always_inline __u32 obstacle(struct tcp_sock *tcp)
 {
@@ -94,6 +106,8 @@ static __always_inline __u32 obstacle(struct tcp_sock *tcp)
 		return WEIR_PATH_MPTCP;
 	if (PEEK(tcp, inet_conn.icsk_ulp_ops))
 		return WEIR_PATH_UPPER_LAYER;
+	if (PEEK(tcp, inet_conn.icsk_inet.sk.__sk_common.skc_flags) & 1ul << zero_copy_flag())
+		return WEIR_PATH_ZERO_COPY;
 	return PEEK(tcp, inet_conn.icsk_inet.sk.sk_user_data) ? WEIR_PATH_FOREIGN : WEIR_PATH_REDIRECT;
 }
 
@@ -242,18 +256,6 @@ static __noinline void meet(struct bpf_sock_ops *ctx, struct bpf_sock *sk, const
 static __always_inline struct weir_pair *pair_of(const struct weir_end *end)
 {
 	return end && end->pair ? bpf_map_lookup_elem(&weir_pairs, &end->pair) : NULL;
-}
-
-/* Bytes that went past the stack, for the totals of a connection's record. */
-static __always_inline void add_redirected(struct bpf_sock *sk, __u64 *sent, __u64 *received)
-{
-	struct weir_end *end = end_of(sk);
-	struct weir_pair *pair = pair_of(end);
-
-	if (!pair)
-		return;
-	*sent += pair->sides[end->side & 1].redirected;
-	*received += pair->sides[!(end->side & 1)].redirected;
 }
 
 /* An end closes; the last one takes the pair along. */

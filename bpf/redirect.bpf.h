@@ -106,10 +106,12 @@ static __always_inline __u32 choose_path(struct weir_side *from, const struct we
 	return guard(from, to, sk, workload->budget);
 }
 
-static __always_inline void count_message(__u32 workload, __u32 path, __u32 size)
+static __always_inline void count_message(struct weir_side *from, __u32 path, __u32 size)
 {
-	struct weir_path_count *count = path_of(workload, path);
+	struct weir_path_count *count = path_of(from->workload, path);
 
+	if (path < WEIR_MESSAGE_PATHS)
+		from->messages[path]++;
 	if (!count)
 		return;
 	__sync_fetch_and_add(&count->messages, 1);
@@ -146,7 +148,7 @@ int weir_redirect(struct sk_msg_md *msg)
 		from->unread_bytes += msg->size;
 		from->unread_messages++;
 	}
-	count_message(from->workload, path, msg->size);
+	count_message(from, path, msg->size);
 	return SK_PASS;
 }
 

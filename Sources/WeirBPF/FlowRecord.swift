@@ -38,6 +38,11 @@ public struct FlowRecord: Sendable, Codable, Hashable {
     /// Payload in bytes, seen from the workload's socket (outbound) or the proxy's (inbound). Nil: let pass.
     public var sentBytes: UInt64?
     public var receivedBytes: UInt64?
+    /// Of these: past the stack. Nil: the two sockets were no pair of the short cut.
+    public var redirectedSentBytes: UInt64?
+    public var redirectedReceivedBytes: UInt64?
+    /// Messages of both directions by the word of the path that they took. Nil: no pair.
+    public var messages: [String: UInt64]?
     /// Seconds since 1970.
     public var startedAt: Double
     /// Seconds. Nil: let pass.
@@ -61,7 +66,19 @@ public struct FlowRecord: Sendable, Codable, Hashable {
             receivedBytes = flow.received_bytes
             duration = Double(flow.ended_ns &- flow.started_ns) / 1e9
         }
+        let messages = Self.messages(flow)
+        if !messages.isEmpty {
+            redirectedSentBytes = flow.redirected_sent_bytes
+            redirectedReceivedBytes = flow.redirected_received_bytes
+            self.messages = messages
+        }
         startedAt = Self.bootTime + Double(flow.started_ns) / 1e9
+    }
+
+    private static func messages(_ flow: weir_flow) -> [String: UInt64] {
+        let counts = withUnsafeBytes(of: flow.messages) { Array($0.bindMemory(to: UInt64.self)) }
+        let rows = counts.enumerated().map { (MessagePath(rawValue: UInt32($0.offset)).word, $0.element) }
+        return Dictionary(uniqueKeysWithValues: rows.filter { $0.1 > 0 })
     }
 
     private static func endpoint(_ address: AddressBytes, _ port: UInt16) -> String {

@@ -51,8 +51,17 @@ struct FlowsCommand: ParsableCommand {
             "dst.addr=\(flow.destination)", "target.addr=\(flow.target)", "direction=\(flow.direction.word)",
             "verdict=\(flow.verdict.word)", "reason=\(flow.reason.word)", "bytes_sent=\(known(flow.sentBytes))",
             "bytes_recv=\(known(flow.receivedBytes))",
-            "duration=\(known(flow.duration.map { Int($0 * 1000) }, "ms"))", "end=\(flow.end.rawValue)")
+            "duration=\(known(flow.duration.map { Int($0 * 1000) }, "ms"))",
+            "end=\(flow.end.rawValue)"
+                + paths(flow.messages))
     }
+}
+
+/// Of a pair of the short cut, its messages by path: " messages=redirect:12,in_flight:1".
+private func paths(_ messages: [String: UInt64]?) -> String {
+    guard let messages else { return "" }
+    let parts = messages.sorted { $0.key < $1.key }.map { "\($0.key):\($0.value)" }
+    return " messages=" + parts.joined(separator: ",")
 }
 
 /// A value, or - for one that nobody measured.

@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import WeirBPF
 import WeirCore
 
 extension Acceleration {
@@ -51,6 +52,33 @@ extension Acceleration {
             #expect(messages[.overBudget, default: 0] > 0)
             #expect(messages[.unread, default: 0] + messages[.inFlight, default: 0] > 0)
             #expect(Eventually.value(within: 20) { (try? node.remembered()) == 0 ? true : nil } == true)
+        }
+
+        /// The record of a connection has its bytes of both paths, and says which way its messages went.
+        @Test func recordsSayWhichWayMessagesWent() async throws {
+            let node = try await ShortCutNode(.full, budget: 16 << 10)
+            let example = Case(path: .inside, family: .ipv4, budget: 16 << 10, aborts: false)
+            let traffic = try run(example, node, seconds: 2)
+            let wanted = traffic.calling.connections
+            var ended: [FlowRecord] = []
+            let flows = try #require(
+                try Eventually.value { () -> [FlowRecord]? in
+                    ended += try node.flows().filter { $0.direction == .outbound && $0.end == .closed }
+                    return ended.count >= wanted ? ended : nil
+                })
+            let messages = try node.messages()
+            #expect(flows.count == wanted)
+            // Each caller says first what is to come, which its counts leave out.
+            let sent = traffic.calling.sent + wanted * Traffic.planBytes
+            #expect(flows.reduce(0) { $0 + ($1.sentBytes ?? 0) } == sent)
+            #expect(flows.reduce(0) { $0 + ($1.receivedBytes ?? 0) } == traffic.calling.received)
+            for path in [MessagePath.redirect, .overBudget, .unread, .inFlight] {
+                #expect(flows.reduce(0) { $0 + ($1.messages?[path.word] ?? 0) } == messages[path, default: 0])
+            }
+            let redirected = flows.reduce(0) {
+                $0 + ($1.redirectedSentBytes ?? 0) + ($1.redirectedReceivedBytes ?? 0)
+            }
+            #expect(redirected == (try node.bytes(.redirect)))
         }
 
         /// The short cut is turned off and on again five times a second, under traffic.

@@ -10,6 +10,7 @@ final class ShortCutNode {
     let neighbours: Neighbours
     private let interceptor: Interceptor
     private let node: Node
+    private let reader: FlowReader
     private let lock = MachineLock(.shared)
     private let budget: Int
     private let proxy: String
@@ -23,6 +24,7 @@ final class ShortCutNode {
     ) async throws {
         neighbours = try Neighbours()
         interceptor = try Interceptor.loadPrivately(unguarded: unguarded)
+        reader = try FlowReader(interceptor.maps)
         node = Node(
             PinDirectory(), logger: Logger(label: "weir", factory: { _ in SwiftLogNoOpLogHandler() }),
             loaded: interceptor)
@@ -44,6 +46,13 @@ final class ShortCutNode {
     func messages() throws -> [MessagePath: UInt64] {
         try interceptor.maps.readPaths().reduce(into: [:]) { $0[$1.path, default: 0] += $1.messages }
     }
+
+    func bytes(_ path: MessagePath) throws -> UInt64 {
+        try interceptor.maps.readPaths().filter { $0.path == path }.reduce(0) { $0 + $1.bytes }
+    }
+
+    /// Records of connections that ended since the node began, or since the last call.
+    func flows() throws -> [FlowRecord] { try reader.drain().compactMap { FlowRecord($0) } }
 
     /// Sockets that still stand in the maps of pairs.
     func remembered() throws -> Int {

@@ -18,6 +18,9 @@ struct TrafficCounts: Decodable, CustomStringConvertible {
 
 /// Connections from one place to another, both ways, with every byte checked.
 struct Traffic: CustomStringConvertible {
+    /// `struct plan` of traffic.c, a connection's first bytes.
+    static let planBytes = 40
+
     let calling, called: TrafficCounts
 
     var description: String { "caller \(calling); called \(called)" }

@@ -1,6 +1,7 @@
 import CWeirABI
 import Glibc
 import TestSupport
+import Testing
 import WeirCore
 
 @testable import WeirBPF
@@ -27,19 +28,14 @@ final class ShortCutLab {
         init(_ path: String) throws(BPFError) { value = try NetworkNamespace(path: path) }
     }
 
-    /// - Parameter root: whose sockets those of this process are; a listener at the proxy's port is the proxy's anyway.
+    /// - Parameters:
+    ///   - root: whose sockets those of this process are; a listener at the proxy's port is the proxy's anyway.
+    ///   - other: whose pods these are, too.
     init(
-        _ scope: AccelerationScope = .all, budget: Int = 256 << 10, root: Who = .application, unguarded: Bool = false
+        _ scope: AccelerationScope = .all, budget: Int = 256 << 10, root: Who = .application, unguarded: Bool = false,
+        besides other: ShortCutLab? = nil
     ) throws {
-        namespaces = [try Namespace(), try Namespace()]
-        try namespaces[0].ip([
-            "link add eth0 type veth peer name eth0 netns \(namespaces[1].name)", "link set eth0 up", "link set lo up",
-            "addr add 10.77.0.1/24 dev eth0", "addr add fd77::1/64 dev eth0 nodad",
-        ])
-        try namespaces[1].ip([
-            "link set eth0 up", "link set lo up", "addr add 10.77.0.2/24 dev eth0",
-            "addr add fd77::2/64 dev eth0 nodad",
-        ])
+        namespaces = try other?.namespaces ?? Self.pods()
         interceptor = try Interceptor.loadPrivately(unguarded: unguarded)
         table = try WorkloadTable(interceptor)
         var specification = PolicySpecification(dialect: .custom)
@@ -59,6 +55,19 @@ final class ShortCutLab {
         for side in Side.allCases { try set(scope, budget: budget, of: side) }
     }
 
+    private static func pods() throws -> [Namespace] {
+        let pods = [try Namespace(), try Namespace()]
+        try pods[0].ip([
+            "link add eth0 type veth peer name eth0 netns \(pods[1].name)", "link set eth0 up", "link set lo up",
+            "addr add 10.77.0.1/24 dev eth0", "addr add fd77::1/64 dev eth0 nodad",
+        ])
+        try pods[1].ip([
+            "link set eth0 up", "link set lo up", "addr add 10.77.0.2/24 dev eth0",
+            "addr add fd77::2/64 dev eth0 nodad",
+        ])
+        return pods
+    }
+
     /// What a reload of the configuration does.
     func set(_ scope: AccelerationScope, budget: Int = 256 << 10, of side: Side) throws {
         try table.register(
@@ -75,14 +84,14 @@ final class ShortCutLab {
     /// - Parameter loopback: call 127.0.0.1 or ::1, which is in the caller's own pod.
     func connect(
         _ caller: Side, to callee: (Side, Who), _ family: Family = .ipv4, loopback: Bool = false,
-        multipath: Bool = false
+        _ kind: StreamSocket.Kind = .plain
     ) throws -> StreamPair {
         let address = loopback ? family.loopback : Self.address(callee.0, family)
         let listener = try held[callee.0.rawValue].value.enter { () throws(BPFError) in
-            try StreamSocket.listen(address, callee.1 == .proxy ? Self.proxyPort : 8080, multipath: multipath)
+            try StreamSocket.listen(address, callee.1 == .proxy ? Self.proxyPort : 8080, kind)
         }
         let socket = try held[caller.rawValue].value.enter { () throws(BPFError) in
-            try StreamSocket.connect(address, callee.1 == .proxy ? Self.proxyPort : 8080, multipath: multipath)
+            try StreamSocket.connect(address, callee.1 == .proxy ? Self.proxyPort : 8080, kind)
         }
         return StreamPair(caller: socket, callee: try listener.accept())
     }
@@ -106,6 +115,23 @@ final class ShortCutLab {
     /// Sockets that were left out for this reason.
     func leftOut(_ path: MessagePath) throws -> UInt64 {
         try interceptor.maps.readPaths().filter { $0.path == path }.reduce(0) { $0 + $1.sockets }
+    }
+
+    /// Gives both pods an address, and follows.
+    func addAddress(_ address: String) throws {
+        for side in Side.allCases {
+            try namespaces[side.rawValue].ip(["addr add \(address) dev lo"])
+            try tables[side.rawValue].synchronize(held[side.rawValue].value)
+        }
+    }
+
+    /// Forgets the routes of a pod.
+    func forget(_ side: Side) throws { try tables[side.rawValue].clear() }
+
+    /// Whether sockets with peers at this address want to be paired.
+    func isNear(_ address: String) throws -> Bool {
+        let address = try #require(Address(address))
+        return try RouteTable.written(interceptor.maps)[0]?.contains { $0.address == address } == true
     }
 
     /// What is remembered of connections: nothing, once they are closed.

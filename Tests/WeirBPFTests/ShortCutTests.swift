@@ -163,10 +163,42 @@ extension ShortCutTests {
     /// Sockets that are left alone, each with its reason, and that work as ever.
     @Test func mptcpIsLeftAlone() throws {
         let lab = try ShortCutLab()
-        let pair = try lab.connect(.a, to: (.a, .proxy), loopback: true, multipath: true)
+        let pair = try lab.connect(.a, to: (.a, .proxy), loopback: true, .multipath)
         try pair.caller.send([1, 2, 3])
         #expect(try pair.callee.receive(exactly: 3) == [1, 2, 3])
         #expect(try lab.leftOut(.mptcp) >= 1 && lab.messages(.redirect) == 0)
+    }
+
+    @Test func zeroCopyIsLeftAlone() throws {
+        let lab = try ShortCutLab()
+        let pair = try lab.connect(.a, to: (.a, .proxy), loopback: true, .zeroCopy)
+        try pair.caller.send([1, 2, 3])
+        #expect(try pair.callee.receive(exactly: 3) == [1, 2, 3])
+        #expect(try lab.leftOut(.zeroCopy) >= 1 && lab.messages(.redirect) == 0)
+    }
+
+    /// Somebody else's programs, which come first, have put the sockets into a map of theirs: another Weir's.
+    @Test func socketsOfAnotherMapAreLeftAlone() throws {
+        let other = try ShortCutLab()
+        let lab = try ShortCutLab(besides: other)
+        let pair = try Self.connect(lab, .samePod, .ipv4)
+        try pair.caller.send([1, 2, 3])
+        #expect(try pair.callee.receive(exactly: 3) == [1, 2, 3])
+        #expect(try lab.leftOut(.foreign) == 1 && lab.messages(.redirect) == 0)
+        #expect(try other.messages(.redirect) == 1)
+    }
+
+    /// Two pods have one address for a while, when one takes it over; the other's end takes nothing from it.
+    @Test func anAddressOfTwoPodsStaysNear() throws {
+        let lab = try ShortCutLab()
+        try lab.addAddress("10.77.0.9/32")
+        #expect(try lab.isNear("10.77.0.9"))
+        try lab.set([], of: .a)
+        #expect(try lab.isNear("10.77.0.9") && !lab.isNear("10.77.0.1"))
+        try lab.forget(.b)
+        #expect(try lab.isNear("10.77.0.9"))
+        try lab.forget(.a)
+        #expect(try !lab.isNear("10.77.0.9"))
     }
 
     @Test func upperLayerProtocolsAreLeftAlone() throws {

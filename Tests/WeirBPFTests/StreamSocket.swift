@@ -5,6 +5,8 @@ import TestSupport
 
 /// A TCP socket of this process. It closes with this object.
 final class StreamSocket {
+    enum Kind { case plain, multipath, zeroCopy }
+
     /// IPPROTO_MPTCP of linux/in.h, which Debian 12's libc headers do not have.
     private static let protocolMPTCP: Int32 = 262
 
@@ -15,17 +17,17 @@ final class StreamSocket {
     deinit { Glibc.close(raw) }
 
     static func listen(
-        _ address: String, _ port: UInt16, multipath: Bool = false
+        _ address: String, _ port: UInt16, _ kind: Kind = .plain
     ) throws(BPFError) -> StreamSocket {
-        let made = try named(address, port, "listen on", multipath, bind)
+        let made = try named(address, port, "listen on", kind, bind)
         try check(Glibc.listen(made.raw, 16) == 0 ? 0 : -errno, "listen on", address)
         return made
     }
 
     static func connect(
-        _ address: String, _ port: UInt16, multipath: Bool = false
+        _ address: String, _ port: UInt16, _ kind: Kind = .plain
     ) throws(BPFError) -> StreamSocket {
-        try named(address, port, "connect to", multipath, Glibc.connect)
+        try named(address, port, "connect to", kind, Glibc.connect)
     }
 
     func accept() throws(BPFError) -> StreamSocket {
@@ -66,33 +68,37 @@ final class StreamSocket {
     private func descriptorOrError(_ result: Int32) -> Int32 { result < 0 ? -errno : result }
 
     private static func named(
-        _ address: String, _ port: UInt16, _ operation: String, _ multipath: Bool,
+        _ address: String, _ port: UInt16, _ operation: String, _ kind: Kind,
         _ call: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) throws(BPFError) -> StreamSocket {
         var four = sockaddr_in()
         four.sin_family = sa_family_t(AF_INET)
         four.sin_port = port.bigEndian
         if inet_pton(AF_INET, address, &four.sin_addr) == 1 {
-            return try name(AF_INET, &four, "\(operation) \(address)", multipath, call)
+            return try name(AF_INET, &four, "\(operation) \(address)", kind, call)
         }
         var six = sockaddr_in6()
         six.sin6_family = sa_family_t(AF_INET6)
         six.sin6_port = port.bigEndian
         inet_pton(AF_INET6, address, &six.sin6_addr)
-        return try name(AF_INET6, &six, "\(operation) \(address)", multipath, call)
+        return try name(AF_INET6, &six, "\(operation) \(address)", kind, call)
     }
 
     private static func name<Name>(
-        _ family: Int32, _ name: inout Name, _ operation: String, _ multipath: Bool,
+        _ family: Int32, _ name: inout Name, _ operation: String, _ kind: Kind,
         _ call: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) throws(BPFError) -> StreamSocket {
-        let made = StreamSocket(socket(family, Int32(SOCK_STREAM.rawValue), multipath ? protocolMPTCP : 0))
+        let made = StreamSocket(socket(family, Int32(SOCK_STREAM.rawValue), kind == .multipath ? protocolMPTCP : 0))
         var one: Int32 = 1
         setsockopt(made.raw, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
         // A hang is an error; accepted sockets take it over.
         var limit = timeval(tv_sec: 20, tv_usec: 0)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             setsockopt(made.raw, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+        }
+        if kind == .zeroCopy {
+            let zeroCopy: Int32 = 60  // SO_ZEROCOPY, asm-generic/socket.h
+            setsockopt(made.raw, SOL_SOCKET, zeroCopy, &one, socklen_t(MemoryLayout<Int32>.size))
         }
         let result = withUnsafePointer(to: &name) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {

@@ -30,6 +30,7 @@ public struct MessagePath: RawRepresentable, Hashable, Sendable {
     public static let upperLayer = MessagePath(WEIR_PATH_UPPER_LAYER)
     public static let mptcp = MessagePath(WEIR_PATH_MPTCP)
     public static let foreign = MessagePath(WEIR_PATH_FOREIGN)
+    public static let zeroCopy = MessagePath(WEIR_PATH_ZERO_COPY)
     public static let full = MessagePath(WEIR_PATH_FULL)
 }
 

@@ -28,7 +28,7 @@
 #include <linux/types.h>
 
 /* Raised when a map's key, value or meaning changes; kept in weir_settings. */
-#define WEIR_ABI_VERSION 3
+#define WEIR_ABI_VERSION 4
 
 #define WEIR_NAME_SIZE 96	/* bytes, with the terminating zero */
 #define WEIR_MAX_WORKLOADS 16384
@@ -400,6 +400,7 @@ struct weir_counter {
 	X(UPPER_LAYER, "upper_layer", "a socket has an upper layer protocol, such as TLS in the kernel") \
 	X(MPTCP, "mptcp", "the socket is a subflow of MPTCP") \
 	X(FOREIGN, "foreign", "the socket is in a sockmap of somebody else") \
+	X(ZERO_COPY, "zero_copy", "the socket sends with MSG_ZEROCOPY, which no sockmap completes") \
 	X(FULL, "full", "the kernel had no room for another pair")
 
 enum weir_path {
@@ -407,6 +408,8 @@ enum weir_path {
 	WEIR_PATHS(WEIR_PATH_CONSTANT)
 #undef WEIR_PATH_CONSTANT
 	WEIR_PATH_COUNT,
+	/* Those below are of messages, the others of sockets that did not join. */
+	WEIR_MESSAGE_PATHS = WEIR_PATH_MPTCP,
 };
 
 /* The word and the sentence of a path; "unknown" and "" past the last one. */
@@ -456,6 +459,7 @@ struct weir_side {
 	__u64 socket;	/* its struct tcp_sock */
 	__u64 netns;	/* of its workload */
 	__u64 redirected;	/* bytes that it sent past the stack */
+	__u64 messages[WEIR_MESSAGE_PATHS];	/* that it sent, by path */
 	__u32 workload;	/* 0: not known yet */
 	__u32 first;	/* sequence number of its first byte */
 	__u32 unread_bytes;	/* redirected by it since its peer was last seen with an empty queue */
@@ -496,6 +500,9 @@ struct weir_flow {
 	__be16 destination_port;
 	__be16 target_port;
 	__u16 pad;
+	__u64 redirected_sent_bytes;	/* of these: past the stack */
+	__u64 redirected_received_bytes;
+	__u64 messages[WEIR_MESSAGE_PATHS];	/* of both directions by path; all 0: no pair */
 };
 
 /* The only entry of weir_settings. */
