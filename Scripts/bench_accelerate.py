@@ -16,10 +16,11 @@ class Pods:
             run("ip", "-n", namespace, "addr", "add", f"10.78.{number}.{host}/24", "dev", "eth0")
             run("ip", "-n", namespace, "link", "set", "eth0", "up")
 
-    def workloads(self, acceleration):
+    def workloads(self, acceleration, budget=None):
         # The measuring process is root: an application in the near pod's proxy's eyes, a proxy in the far one's.
         return [
             f"{{name: {name}, selector: {{netns: /run/netns/{name}}}, acceleration: {acceleration}, "
+            + (f"accelerationBudget: {budget}, " if budget else "") +
             f"proxy: {{outbound: 15001, inbound: 15006, uids: [{uid}], readsUntilEmpty: true}}}}"
             for name, uid in ((self.near, 1337), (self.far, 0))
         ]
@@ -40,9 +41,10 @@ class Way:
 def sockets(bench, options, Result, run, say):
     """Round trips, streams and the making of connections between two sockets."""
     plain, fast = Pods(bench, "plain", 1, run), Pods(bench, "fast", 2, run)
-    bench.configure(plain.workloads("off") + fast.workloads("full"))
+    bench.configure(plain.workloads("off") + fast.workloads("full", options.budget))
     bench.load()
     pods = (plain, fast)
+    bench.keep_awake()
     ways = [
         Way("pod", "application and proxy of a pod", plain.near, fast.near, lambda _: "127.0.0.1:15001"),
         # From the far pod, whose proxy root is, to a listener that inbound connections of the near one are steered to.
