@@ -163,17 +163,8 @@ struct {
 	__type(value, struct weir_end);
 } weir_ends SEC(".maps");
 
-/* Connection -> pair, from the moment its calling end is established until the
- * other end is: handshakes in flight between sockets of this node. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, WEIR_MAX_PEERS);
-	__type(key, struct weir_meeting);
-	__type(value, __u64);
-} weir_meetings SEC(".maps");
-
-/* Pair -> its two sockets, until both have closed. */
+/* Both initial sequence numbers of a connection -> its two sockets, from the moment its calling end is
+ * established until both have closed. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -189,6 +180,15 @@ struct {
 	__type(key, __u64);
 	__type(value, __u64);
 } weir_peers SEC(".maps");
+
+/* Socket cookie -> the socket: members of weir_peers that take a short read for "empty".  weir_queue puts
+ * what comes to them through the stack behind what came past it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKHASH);
+	__uint(max_entries, WEIR_MAX_PEERS);
+	__type(key, __u64);
+	__type(value, __u64);
+} weir_queues SEC(".maps");
 
 /* Messages and bytes of accelerated workloads by path.  Read and pruned by user. */
 struct {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The two sockets of one connection find each other.  connect() notes that a
- * socket wants its peer; when it is established it joins weir_peers and leaves
- * a note under the connection's addresses, ports and initial sequence numbers;
- * the accepted socket, established a moment later, finds the note and joins.
+ * socket wants its peer; when it is established it joins weir_peers and enters
+ * the connection under its initial sequence numbers; the accepted socket,
+ * established a moment later, finds the entry, compares the addresses, and joins.
  *
  * A socket joins only when bytes may be redirected to it or from it: a member
  * of a sockmap is read by other code of the kernel than a plain socket.
@@ -111,18 +111,22 @@ static __always_inline __u32 obstacle(struct tcp_sock *tcp)
 	return PEEK(tcp, inet_conn.icsk_inet.sk.sk_user_data) ? WEIR_PATH_FOREIGN : WEIR_PATH_REDIRECT;
 }
 
-/* Make a socket a member.  0: it is not. */
-static __always_inline __u64 join(struct bpf_sock_ops *ctx, struct bpf_sock *sk, __u32 workload)
+/* Make a socket a member, and say so in the pair's side.  0: it is not. */
+static __always_inline __u64 join(struct bpf_sock_ops *ctx, struct bpf_sock *sk, struct weir_side *side,
+				  __u32 acceleration)
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	__u32 path = obstacle(tcp_of(sk));
 
 	if (path == WEIR_PATH_REDIRECT && bpf_sock_hash_update(ctx, &weir_peers, &cookie, BPF_NOEXIST))
 		path = WEIR_PATH_FULL;
-	if (path == WEIR_PATH_REDIRECT)
-		return cookie;
-	count_left_out(workload, path);
-	return 0;
+	if (path != WEIR_PATH_REDIRECT) {
+		count_left_out(side->workload, path);
+		return 0;
+	}
+	if (side->role == WEIR_END_PROXY && acceleration & WEIR_ACCELERATE_ONE_QUEUE)
+		side->one_queue = !bpf_sock_hash_update(ctx, &weir_queues, &cookie, BPF_NOEXIST);
+	return cookie;
 }
 
 static __always_inline void fill_side(struct weir_side *side, const struct weir_end *end, struct bpf_sock *sk,
@@ -136,52 +140,64 @@ static __always_inline void fill_side(struct weir_side *side, const struct weir_
 }
 
 /*
- * The connection as its calling end sees it.  The initial sequence numbers are
- * what the kernel counts from: snd_una advances by bytes_acked, in which the
+ * Both initial sequence numbers, the calling end's first; 0 means no pair.  They
+ * are what the kernel counts from: snd_una advances by bytes_acked, in which the
  * caller's SYN is one, and rcv_nxt by bytes_received, in which no SYN is
  * (net/ipv4/tcp_input.c, tcp_snd_una_update and tcp_rcv_nxt_update).
  */
-static __always_inline void read_meeting(struct bpf_sock_ops *ctx, const struct weir_tuple *tuple,
-					 bool is_caller, struct weir_meeting *meeting)
+static __always_inline __u64 pair_key(struct bpf_sock_ops *ctx, bool is_caller)
 {
 	volatile struct bpf_sock_ops *from = ctx;
 	__u32 sent = from->snd_una - (__u32)from->bytes_acked - (is_caller ? 0 : 1);
 	__u32 received = from->rcv_nxt - (__u32)from->bytes_received - 1;
 
-	__builtin_memcpy(meeting->local, is_caller ? tuple->local : tuple->remote, sizeof(meeting->local));
-	__builtin_memcpy(meeting->remote, is_caller ? tuple->remote : tuple->local, sizeof(meeting->remote));
-	meeting->local_port = is_caller ? tuple->local_port : tuple->remote_port;
-	meeting->remote_port = is_caller ? tuple->remote_port : tuple->local_port;
-	meeting->sent_isn = is_caller ? sent : received;
-	meeting->received_isn = is_caller ? received : sent;
+	return (__u64)(is_caller ? sent : received) << 32 | (is_caller ? received : sent);
 }
+
+/* Whether the accepted end's addresses are the other way round the calling end's. */
+static __always_inline bool is_of(const struct weir_pair *pair, const struct weir_tuple *accepted)
+{
+	return is_same_address((const union address *)pair->local, (const union address *)accepted->remote) &&
+	       is_same_address((const union address *)pair->remote, (const union address *)accepted->local) &&
+	       pair->local_port == accepted->remote_port && pair->remote_port == accepted->local_port;
+}
+
+static const struct weir_pair no_pair; /* too large for the stack */
 
 /* The calling end is established, the other one is not yet: it waits for the handshake's last packet. */
 static __noinline void on_connected(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	struct weir_end *end = end_of(sk);
 	struct weir_tuple tuple = {};
-	struct weir_pair pair = {};
 
 	if (!end || !end->workload)
 		return;
-
-	__u64 cookie = join(ctx, sk, end->workload);
-
-	if (!cookie)
-		return;
 	read_tuple(ctx, &tuple);
-	read_meeting(ctx, &tuple, true, &pair.meeting);
-	fill_side(&pair.sides[0], end, sk, pair.meeting.sent_isn);
-	pair.sides[0].cookie = cookie;
-	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
-	if (bpf_map_update_elem(&weir_pairs, &cookie, &pair, BPF_ANY) ||
-	    bpf_map_update_elem(&weir_meetings, &pair.meeting, &cookie, BPF_ANY)) {
-		bpf_map_delete_elem(&weir_pairs, &cookie);
+
+	__u64 key = pair_key(ctx, true);
+
+	/* Full, or another connection has the same two numbers. */
+	if (bpf_map_update_elem(&weir_pairs, &key, &no_pair, BPF_NOEXIST)) {
 		count_left_out(end->workload, WEIR_PATH_FULL);
 		return;
 	}
-	end->pair = cookie;
+
+	struct weir_pair *pair = bpf_map_lookup_elem(&weir_pairs, &key);
+
+	if (!pair)
+		return;
+	__builtin_memcpy(pair->local, tuple.local, sizeof(pair->local));
+	__builtin_memcpy(pair->remote, tuple.remote, sizeof(pair->remote));
+	pair->local_port = tuple.local_port;
+	pair->remote_port = tuple.remote_port;
+	fill_side(&pair->sides[0], end, sk, (__u32)(key >> 32));
+	pair->sides[0].cookie = join(ctx, sk, &pair->sides[0], acceleration_of(end->netns));
+	if (!pair->sides[0].cookie) {
+		bpf_map_delete_elem(&weir_pairs, &key);
+		return;
+	}
+	end->pair = key;
+	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 }
 
 /* Whether an accepted socket is the proxy's: redirected to it, at one of its ports, or listened for by its user. */
@@ -214,17 +230,11 @@ static __always_inline __u8 accepted_role(struct bpf_sock *sk, const struct weir
 static __noinline void meet(struct bpf_sock_ops *ctx, struct bpf_sock *sk, const struct weir_tuple *tuple,
 			    const struct weir_workload *pod)
 {
-	struct weir_meeting meeting = {};
+	__u64 key = pair_key(ctx, false);
+	struct weir_pair *pair = bpf_map_lookup_elem(&weir_pairs, &key);
 
-	read_meeting(ctx, tuple, false, &meeting);
-
-	__u64 *found = bpf_map_lookup_elem(&weir_meetings, &meeting);
-	__u64 key = found ? *found : 0;
-	struct weir_pair *pair = found ? bpf_map_lookup_elem(&weir_pairs, &key) : NULL;
-
-	if (!pair)
+	if (!pair || pair->sides[1].socket || !is_of(pair, tuple))
 		return;
-	bpf_map_delete_elem(&weir_meetings, &meeting);
 
 	struct weir_end *end = bpf_sk_storage_get(&weir_ends, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 
@@ -234,7 +244,7 @@ static __noinline void meet(struct bpf_sock_ops *ctx, struct bpf_sock *sk, const
 	end->workload = pod->id;
 	end->role = accepted_role(sk, tuple, pod);
 	end->side = 1;
-	fill_side(&pair->sides[1], end, sk, meeting.received_isn);
+	fill_side(&pair->sides[1], end, sk, (__u32)key);
 
 	__u32 theirs = acceleration_of(pair->sides[0].netns);
 
@@ -242,7 +252,7 @@ static __noinline void meet(struct bpf_sock_ops *ctx, struct bpf_sock *sk, const
 	    (!may_receive(pod->acceleration, end->role) && !may_receive(theirs, pair->sides[0].role)))
 		return;
 
-	__u64 cookie = join(ctx, sk, pod->id);
+	__u64 cookie = join(ctx, sk, &pair->sides[1], pod->acceleration);
 
 	if (!cookie)
 		return;
@@ -267,8 +277,6 @@ static __always_inline void leave_pair(struct bpf_sock *sk)
 	if (!pair)
 		return;
 	pair->sides[end->side & 1].cookie = 0;
-	if (!pair->sides[1].workload)
-		bpf_map_delete_elem(&weir_meetings, &pair->meeting);
 	if (!pair->sides[!(end->side & 1)].cookie)
 		bpf_map_delete_elem(&weir_pairs, &end->pair);
 	end->pair = 0;

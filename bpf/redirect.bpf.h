@@ -86,6 +86,12 @@ static __always_inline __u32 guard(struct weir_side *from, const struct weir_sid
 	return WEIR_PATH_REDIRECT;
 }
 
+/* It takes a short read for "empty", and joined when that was not known yet. */
+static __always_inline bool lacks_queue(__u32 acceleration, const struct weir_side *to)
+{
+	return to->role == WEIR_END_PROXY && acceleration & WEIR_ACCELERATE_ONE_QUEUE && !to->one_queue;
+}
+
 static __always_inline __u32 choose_path(struct weir_side *from, const struct weir_side *to,
 					 struct bpf_sock *sk)
 {
@@ -94,7 +100,7 @@ static __always_inline __u32 choose_path(struct weir_side *from, const struct we
 
 	if (!to->workload)
 		return WEIR_PATH_NO_PEER;
-	if (!may_receive(acceleration, to->role))
+	if (!may_receive(acceleration, to->role) || lacks_queue(acceleration, to))
 		return WEIR_PATH_SCOPE;
 	if (from->netns != to->netns)
 		acceleration = acceleration_of(from->netns);
@@ -149,6 +155,21 @@ int weir_redirect(struct sk_msg_md *msg)
 		from->unread_messages++;
 	}
 	count_message(from, path, msg->size);
+	return SK_PASS;
+}
+
+/*
+ * When: bytes of the stack arrive at a member of weir_queues.
+ * Returns: SK_PASS: the kernel appends them to the socket's queue of messages.
+ * A reader that takes a short read for "empty" would otherwise leave them
+ * behind that queue, without another edge to tell it.
+ */
+SEC("sk_skb/stream_verdict")
+int weir_queue(struct __sk_buff *skb)
+{
+	/* The map lives as long as a socket has this program: one that was thrown out of it with bytes
+	 * of the stack in its queue would not count them as read. */
+	asm volatile("" : : "r"(&weir_queues));
 	return SK_PASS;
 }
 

@@ -12,7 +12,8 @@ public struct AccelerationStatus: Codable, Sendable {
     /// What `acceleration: auto` may do.
     var scope: AccelerationScope {
         let scopes: [SelfTest.Permission.Use: AccelerationScope] = [
-            .proxiesReceive: .proxy, .applicationsSend: .senders, .applicationsReceive: .applications,
+            .proxiesReceive: .proxy, .shortReadersReceive: .oneQueue, .applicationsSend: .senders,
+            .applicationsReceive: .applications,
         ]
         let allowed = (test?.permissions ?? []).filter { $0.refusal == nil }
         return AccelerationScope(allowed.compactMap { scopes[$0.use] })

@@ -37,8 +37,8 @@ public final class Interceptor: Sendable {
         ("weir_recvmsg6", BPF_CGROUP_UDP6_RECVMSG, "5.2"),
     ]
 
-    /// Programs that are pinned by themselves: one is run, the other attached to a map.
-    private static let unattached = ["weir_explain", ShortCut.program]
+    /// Programs that are pinned by themselves: one is run, the others are attached to maps.
+    private static let unattached = ["weir_explain"] + ShortCut.programs
 
     /// The programs that are attached to the cgroup.
     public static var programNames: [String] { hooks.map(\.program) }
@@ -177,7 +177,9 @@ public final class Interceptor: Sendable {
             return object
         } catch {
             // A kernel without what the short cut needs still intercepts; if that is not it, this fails, too.
-            return try load(reusing: maps, unguarded: false) { $0 != "weir_sk_lookup" && $0 != ShortCut.program }
+            return try load(reusing: maps, unguarded: false) {
+                $0 != "weir_sk_lookup" && !ShortCut.programs.contains($0)
+            }
         }
     }
 

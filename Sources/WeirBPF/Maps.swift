@@ -19,9 +19,9 @@ public final class Maps: Sendable {
     public let listeners: Map
     public let counters: Map
     public let ends: Map
-    public let meetings: Map
     public let pairs: Map
     public let peers: Map
+    public let queues: Map
     public let paths: Map
     public let flows: Map
     public let settings: Map
@@ -29,8 +29,8 @@ public final class Maps: Sendable {
     static let names = [
         "weir_podslots", "weir_pods", "weir_cgroups", "weir_policies", "weir_owners", "weir_prefixes", "weir_routes",
         "weir_uports", "weir_ifaces", "weir_socks", "weir_datagrams", "weir_origins", "weir_targets",
-        "weir_listeners", "weir_counters", "weir_ends", "weir_meetings", "weir_pairs", "weir_peers", "weir_paths",
-        "weir_flows", "weir_settings",
+        "weir_listeners", "weir_counters", "weir_ends", "weir_pairs", "weir_peers", "weir_queues",
+        "weir_paths", "weir_flows", "weir_settings",
     ]
 
     /// - Parameter open: how one map is had by its name.
@@ -51,9 +51,9 @@ public final class Maps: Sendable {
         listeners = try open("weir_listeners")
         counters = try open("weir_counters")
         ends = try open("weir_ends")
-        meetings = try open("weir_meetings")
         pairs = try open("weir_pairs")
         peers = try open("weir_peers")
+        queues = try open("weir_queues")
         paths = try open("weir_paths")
         flows = try open("weir_flows")
         settings = try open("weir_settings")
@@ -77,9 +77,9 @@ public final class Maps: Sendable {
         try body(listeners)
         try body(counters)
         try body(ends)
-        try body(meetings)
         try body(pairs)
         try body(peers)
+        try body(queues)
         try body(paths)
         try body(flows)
         try body(settings)

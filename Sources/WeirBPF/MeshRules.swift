@@ -37,7 +37,7 @@ public enum MeshRules {
     /// The old backend tells only its own tool the chains of a table; which tables it has is in /proc.
     private static func legacyChains() -> [String] {
         ["", "6"].flatMap { family -> [String] in
-            let tables = lines("/proc/thread-self/net/ip\(family)_tables_names")
+            let tables = TextFile.lines("/proc/thread-self/net/ip\(family)_tables_names")
             guard tables.contains("nat") || tables.contains("mangle") else { return [] }
             return savedChains("ip\(family)tables-legacy-save")
         }
@@ -46,26 +46,9 @@ public enum MeshRules {
     private static func savedChains(_ program: String) -> [String] {
         guard let pipe = popen("\(program) 2>/dev/null", "re") else { return [] }
         defer { pclose(pipe) }
-        return readLines(pipe).compactMap { line in
+        return TextFile.lines(pipe).compactMap { line in
             // ":CHAIN POLICY [packets:bytes]"
             line.first == ":" ? line.dropFirst().split(separator: " ").first.map(String.init) : nil
         }
-    }
-
-    private static func lines(_ path: String) -> [String] {
-        guard let file = fopen(path, "re") else { return [] }
-        defer { fclose(file) }
-        return readLines(file)
-    }
-
-    private static func readLines(_ file: UnsafeMutablePointer<FILE>) -> [String] {
-        var line: UnsafeMutablePointer<CChar>?
-        var capacity = 0
-        defer { free(line) }
-        var found: [String] = []
-        while getline(&line, &capacity, file) > 0, let line {
-            found.append(String(String(cString: line).prefix { $0 != "\n" }))
-        }
-        return found
     }
 }

@@ -52,12 +52,13 @@ struct Object: ~Copyable {
     static let selfTest = "weir_selftest"
 
     /// Leaves out of `load` every program that `isWanted` refuses, and the maps that only others use: the self-test
-    /// shares none with the rest.
+    /// shares one with the rest.
     func select(_ isWanted: (String) -> Bool) {
         var map = bpf_object__next_map(pointer, nil)
         while let current = map {
             let name = String(cString: bpf_map__name(current))
-            if name.hasPrefix("weir_"), name.hasPrefix("weir_probe") != isWanted(Self.selfTest) {
+            let isShared = name == ShortCut.queues
+            if name.hasPrefix("weir_"), !isShared, name.hasPrefix("weir_probe") != isWanted(Self.selfTest) {
                 bpf_map__set_autocreate(current, false)
             }
             map = bpf_object__next_map(pointer, current)

@@ -2,25 +2,35 @@ import CWeirABI
 import CWeirBPF
 import Glibc
 
-/// The program that passes messages from one socket of the node straight to another: `bpf/redirect.bpf.h`. It is
+/// The programs that pass messages from one socket of the node straight to another: `bpf/redirect.bpf.h`. Each is
 /// attached to the map of the sockets it serves, and so lives as long as that.
 public enum ShortCut {
-    static let program = "weir_redirect"
+    static let programs = ["weir_redirect", queue]
 
-    /// Does nothing for an object that was loaded without the program.
+    /// Puts what comes through the stack behind what came past it.
+    static let queue = "weir_queue"
+    static let queues = "weir_queues"
+
+    private static let hooks: [(program: String, map: String, type: bpf_attach_type)] = [
+        ("weir_redirect", "weir_peers", BPF_SK_MSG_VERDICT), (queue, queues, BPF_SK_SKB_STREAM_VERDICT),
+    ]
+
+    /// Does nothing for an object that was loaded without the programs.
     static func attach(_ object: borrowing Object) throws(BPFError) {
-        guard let program = object.program(program) else { return }
-        let peers = try object.map("weir_peers")
-        try check(
-            bpf_prog_attach(program, peers.raw, BPF_SK_MSG_VERDICT, 0), "attach", "\(Self.program) to weir_peers",
-            advice: "the short cut needs Linux 5.8 with CONFIG_BPF_STREAM_PARSER")
+        for hook in hooks {
+            guard let program = object.program(hook.program) else { continue }
+            let map = try object.map(hook.map)
+            try check(
+                bpf_prog_attach(program, map.raw, hook.type, 0), "attach", "\(hook.program) to \(hook.map)",
+                advice: "the short cut needs Linux 5.8 with CONFIG_BPF_STREAM_PARSER")
+        }
     }
 
     /// Has the kernel verify the program and attach it to a map of its own.
     /// - Throws: why this kernel has no short cut.
     public static func probe() throws(BPFError) {
         let object = try Object()
-        object.select { $0 == program }
+        object.select { programs.contains($0) }
         try object.load()
         try attach(object)
     }

@@ -45,10 +45,20 @@ extension Acceleration {
             #expect(try node.messages()[.redirect, default: 0] > 0)
         }
 
-        /// linkerd-proxy takes a short read for "empty": nothing is redirected to it.
+        /// linkerd-proxy takes a short read for "empty": what comes to it through the stack joins the queue.
         @Test func proxiesThatStopAtAShortRead() async throws {
             let node = try await ShortCutNode(.full, budget: Self.budget, proxy: "mesh: linkerd")
             for size in Self.sizes { try expectAll(.edgeShort, size, .proxy, node, port: 4140, uid: 2102) }
+            #expect(try node.messages()[.redirect, default: 0] > 0)
+            #expect(try node.messages()[.overBudget, default: 0] > 0)
+        }
+
+        /// A proxy of which nothing is known gets nothing.
+        @Test(arguments: Habit.allCases)
+        func proxiesOfUnknownHabits(_ habit: Habit) async throws {
+            let unknown = "proxy: {outbound: 15001, inbound: 15006, uid: \(Pod.proxyID)}"
+            let node = try await ShortCutNode(.proxies, budget: Self.budget, proxy: unknown)
+            for size in Self.sizes { try expectAll(habit, size, .proxy, node) }
             #expect(try node.messages()[.redirect, default: 0] == 0)
         }
 

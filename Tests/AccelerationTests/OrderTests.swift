@@ -15,9 +15,12 @@ extension Acceleration {
             let family: Family
             let budget: Int
             let aborts: Bool
+            /// The proxies stop at a short read.
+            var stopsShort = false
 
             var testDescription: String {
                 "\(path.rawValue), \(family), budget \(budget)\(aborts ? ", closed and reset at random" : "")"
+                    + (stopsShort ? ", one queue" : "")
             }
 
             static let all = [
@@ -28,6 +31,8 @@ extension Acceleration {
                 Case(path: .between, family: .ipv4, budget: 1 << 20, aborts: false),
                 Case(path: .between, family: .ipv6, budget: 16 << 10, aborts: true),
                 Case(path: .between, family: .ipv4, budget: 256 << 10, aborts: true),
+                Case(path: .inside, family: .ipv4, budget: 16 << 10, aborts: true, stopsShort: true),
+                Case(path: .between, family: .ipv6, budget: 256 << 10, aborts: false, stopsShort: true),
             ]
         }
 
@@ -39,7 +44,9 @@ extension Acceleration {
 
         @Test(arguments: Case.all)
         func everyByteArrivesInOrder(_ example: Case) async throws {
-            let node = try await ShortCutNode(.full, budget: example.budget)
+            let proxy = "proxy: {outbound: 15001, inbound: 15006, uid: \(Pod.proxyID), reads: untilShort}"
+            let node = try await ShortCutNode(
+                .full, budget: example.budget, proxy: example.stopsShort ? proxy : "mesh: istio")
             let traffic = try run(example, node, seconds: Self.seconds)
             let messages = try node.messages()
             observed(example.testDescription, "caller \(traffic.calling); called \(traffic.called); \(messages)")

@@ -21,7 +21,7 @@ import Testing
         "weir_flow": MemoryLayout<weir_flow>.size, "weir_settings": MemoryLayout<weir_settings>.size,
         "weir_attempt": MemoryLayout<weir_attempt>.size, "weir_path_key": MemoryLayout<weir_path_key>.size,
         "weir_path_count": MemoryLayout<weir_path_count>.size, "weir_end": MemoryLayout<weir_end>.size,
-        "weir_meeting": MemoryLayout<weir_meeting>.size, "weir_side": MemoryLayout<weir_side>.size,
+        "weir_side": MemoryLayout<weir_side>.size,
         "weir_pair": MemoryLayout<weir_pair>.size,
     ]
 
@@ -64,8 +64,8 @@ import Testing
             ("weir_origins", MemoryLayout<weir_tuple>.size, MemoryLayout<weir_origin>.size),
             ("weir_listeners", MemoryLayout<weir_listener>.size, 8),
             ("weir_counters", MemoryLayout<weir_counter_key>.size, MemoryLayout<weir_counter>.size),
-            ("weir_ends", 4, MemoryLayout<weir_end>.size), ("weir_meetings", MemoryLayout<weir_meeting>.size, 8),
-            ("weir_pairs", 8, MemoryLayout<weir_pair>.size), ("weir_peers", 8, 8),
+            ("weir_ends", 4, MemoryLayout<weir_end>.size),
+            ("weir_pairs", 8, MemoryLayout<weir_pair>.size), ("weir_peers", 8, 8), ("weir_queues", 8, 8),
             ("weir_paths", MemoryLayout<weir_path_key>.size, MemoryLayout<weir_path_count>.size),
             ("weir_settings", 4, MemoryLayout<weir_settings>.size),
         ]

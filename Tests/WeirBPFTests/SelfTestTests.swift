@@ -16,7 +16,7 @@ import Testing
         role: .receiver, semantic: .peek, observed: "MSG_PEEK consumes bytes")
 
     @Test func everythingIsAllowedWhereNothingDiffers() {
-        #expect(SelfTest(differences: []).permissions.count == 3)
+        #expect(SelfTest(differences: []).permissions.count == 4)
         #expect(SelfTest(differences: []).permissions.allSatisfy { $0.refusal == nil })
     }
 
@@ -38,6 +38,18 @@ import Testing
                 == "MSG_PEEK consumes bytes for receivers on this kernel: nothing is redirected to proxies")
     }
 
+    @Test func oneQueueConcernsOnlyThoseWhoNeedIt() {
+        let edge = SelfTest.Difference(role: .queued, semantic: .shortRead, observed: "a short read strands bytes")
+        #expect(
+            Self.refusal(.shortReadersReceive, [edge])
+                == "a short read strands bytes for one-queue receivers on this kernel: "
+                + "nothing is redirected to proxies that stop at a short read")
+        for use in [SelfTest.Permission.Use.proxiesReceive, .applicationsSend, .applicationsReceive] {
+            #expect(Self.refusal(use, [edge]) == nil)
+        }
+        #expect(Self.refusal(.shortReadersReceive, [Self.splice]) == nil)
+    }
+
     /// Redirected bytes never go through splice; were this not found, the test would not have redirected any.
     @Test(.enabled(if: geteuid() == 0, "loading BPF programs takes root"))
     func theKernelIsSeenToRedirect() throws {
@@ -46,6 +58,9 @@ import Testing
         let test = try SelfTest.run()
         #expect(test.differences.contains { $0.role == .receiver && $0.semantic == .splice })
         #expect(!test.differences.contains { $0.role == .member && $0.semantic == .splice })
+        // What a plain receiver has not, and one with a single queue has.
+        #expect(test.differences.contains { $0.role == .receiver && $0.semantic == .shortRead })
+        #expect(!test.differences.contains { $0.role == .queued && $0.semantic == .shortRead })
         #expect(!test.allows(.applicationsReceive))
         #expect(try NetworkNamespace.current().cookie == here)
         #expect(try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count == files)

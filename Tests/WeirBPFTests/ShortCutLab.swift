@@ -136,7 +136,6 @@ final class ShortCutLab {
 
     /// What is remembered of connections: nothing, once they are closed.
     func remembered() throws -> Int {
-        try interceptor.maps.pairs.walk(UInt64.self).count + interceptor.maps.meetings.walk(weir_meeting.self).count
-            + interceptor.maps.peers.walk(UInt64.self).count
+        try interceptor.maps.pairs.walk(UInt64.self).count + interceptor.maps.peers.walk(UInt64.self).count
     }
 }

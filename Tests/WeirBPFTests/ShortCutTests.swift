@@ -145,6 +145,31 @@ extension ShortCutTests {
         #expect(try pair.callee.receive(exactly: 1) == [2])
     }
 
+    /// What is queued outlives the programs, and the connection goes on without them.
+    @Test(arguments: [AccelerationScope.all, [.proxy, .oneQueue, .senders]])
+    func queuedBytesOutliveTheInstallation(_ scope: AccelerationScope) throws {
+        func connected() throws -> StreamPair {
+            let lab = try ShortCutLab(scope)
+            let pair = try Self.connect(lab, .samePod, .ipv4)
+            try pair.caller.send([1, 2, 3])
+            #expect(try lab.messages(.redirect) == 1)
+            try lab.set([], of: .a)
+            try pair.caller.send([4, 5])
+            return pair
+        }
+        let pair = try connected()
+        try pair.caller.send([6])
+        #expect(try pair.callee.receive(exactly: 6) == [1, 2, 3, 4, 5, 6])
+        for number in UInt8(7)..<100 {
+            try pair.caller.send([UInt8](repeating: number, count: 10_000))
+            #expect(try pair.callee.receive(exactly: 10_000).allSatisfy { $0 == number })
+            try pair.callee.send([number])
+            #expect(try pair.caller.receive(exactly: 1) == [number])
+        }
+        #expect(shutdown(pair.caller.raw, Int32(SHUT_WR)) == 0)
+        #expect(try pair.callee.receive(upTo: 10).isEmpty)
+    }
+
     /// shutdown() ends a direction, after what was redirected; the other goes on.
     @Test(arguments: Way.allCases)
     func halfClose(_ way: Way) throws {

@@ -6,29 +6,38 @@ import WeirCore
 @Suite struct AccelerationTests {
     struct Example: CustomTestStringConvertible, Sendable {
         let word: Acceleration
-        let reads: Bool
+        let reads: ProxyReads
         let allowed: AccelerationScope
         let expected: AccelerationScope
-        var testDescription: String { "\(word), reads until empty: \(reads), allowed \(allowed.rawValue)" }
+        var testDescription: String { "\(word), \(reads), allowed \(allowed.rawValue)" }
     }
 
     private static let examples: [Example] = [
-        Example(word: .off, reads: true, allowed: .all, expected: []),
-        Example(word: .proxies, reads: true, allowed: .all, expected: [.proxy, .senders]),
-        Example(word: .proxies, reads: true, allowed: [.proxy], expected: [.proxy]),
-        Example(word: .proxies, reads: true, allowed: [], expected: [.proxy]),
-        Example(word: .proxies, reads: false, allowed: .all, expected: []),
-        Example(word: .full, reads: true, allowed: [], expected: .all),
-        Example(word: .full, reads: false, allowed: .all, expected: [.senders, .applications]),
-        Example(word: .auto, reads: true, allowed: .all, expected: [.proxy, .senders]),
-        Example(word: .auto, reads: true, allowed: [.proxy], expected: [.proxy]),
-        Example(word: .auto, reads: true, allowed: [.senders], expected: []),
-        Example(word: .auto, reads: false, allowed: .all, expected: []),
+        Example(word: .off, reads: .untilEmpty, allowed: .all, expected: []),
+        Example(word: .proxies, reads: .untilEmpty, allowed: .all, expected: [.proxy, .senders]),
+        Example(word: .proxies, reads: .untilEmpty, allowed: [.proxy], expected: [.proxy]),
+        Example(word: .proxies, reads: .untilEmpty, allowed: [], expected: [.proxy]),
+        Example(word: .proxies, reads: .unknown, allowed: .all, expected: []),
+        Example(word: .full, reads: .untilEmpty, allowed: [], expected: .all),
+        Example(word: .full, reads: .unknown, allowed: .all, expected: [.senders, .applications]),
+        Example(word: .auto, reads: .untilEmpty, allowed: .all, expected: [.proxy, .senders]),
+        Example(word: .auto, reads: .untilEmpty, allowed: [.proxy], expected: [.proxy]),
+        Example(word: .auto, reads: .untilEmpty, allowed: [.senders], expected: []),
+        Example(word: .auto, reads: .unknown, allowed: .all, expected: []),
+        Example(word: .proxies, reads: .untilShort, allowed: [.oneQueue], expected: [.proxy, .oneQueue]),
+        Example(word: .proxies, reads: .untilShort, allowed: .all, expected: []),
+        Example(
+            word: .auto, reads: .untilShort, allowed: [.oneQueue, .senders], expected: [.proxy, .oneQueue, .senders]),
+        Example(word: .auto, reads: .untilShort, allowed: [.proxy], expected: []),
+        Example(
+            word: .full, reads: .untilShort, allowed: [.oneQueue],
+            expected: [.proxy, .oneQueue, .senders, .applications]),
+        Example(word: .off, reads: .untilShort, allowed: [.oneQueue], expected: []),
     ]
 
     @Test(arguments: examples)
     func comesTo(_ example: Example) {
-        #expect(example.word.scope(readsUntilEmpty: example.reads, allowed: example.allowed) == example.expected)
+        #expect(example.word.scope(proxy: example.reads, allowed: example.allowed) == example.expected)
     }
 
     @Test func isReadFromTheFile() throws {
@@ -39,16 +48,16 @@ import WeirCore
               - {name: a, selector: {netns: /a}, mesh: istio, acceleration: full, accelerationBudget: 1024}
               - {name: b, selector: {netns: /b}, mesh: istio, annotations: {weir.io/acceleration: "off"}}
               - {name: c, selector: {netns: /c}, mesh: linkerd}
-              - {name: d, selector: {netns: /d}, proxy: {outbound: 1, uid: 1, readsUntilEmpty: true}}
+              - {name: d, selector: {netns: /d}, proxy: {outbound: 1, uid: 1, reads: untilEmpty}}
             """
         let read = try Configuration(yaml: yaml)
         #expect(read.acceleration == .auto && read.accelerationBudget == 65536)
         #expect(read.workloads.map(\.acceleration) == [.full, .off, nil, nil])
         #expect(read.workloads.map(\.accelerationBudget) == [1024, nil, nil, nil])
-        #expect(read.workloads.map(\.proxyReadsUntilEmpty) == [true, true, false, true])
+        #expect(read.workloads.map(\.proxyReads) == [.untilEmpty, .untilEmpty, .untilShort, .untilEmpty])
         let again = try Configuration(yaml: read.show()).workloads
         #expect(again.map(\.acceleration) == [.full, .off, nil, nil])
-        #expect(again.map(\.proxyReadsUntilEmpty) == [true, true, false, true])
+        #expect(again.map(\.proxyReads) == [.untilEmpty, .untilEmpty, .untilShort, .untilEmpty])
     }
 
     @Test(arguments: [

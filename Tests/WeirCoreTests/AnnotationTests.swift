@@ -205,7 +205,7 @@ import WeirCore
         var defaults = PolicySpecification(dialect: dialect)
         defaults.outboundPort = 9000
         defaults.proxyUIDs = [7]
-        let profile = Profile(name: "tiny", defaults: defaults, proxyReadsUntilEmpty: false)
+        let profile = Profile(name: "tiny", defaults: defaults, proxyReads: .unknown)
         let policy = try PolicyCompiler.compile(profile.specification())
         let address = try Address(parsing: "9.9.9.9")
         #expect(policy.decide(Attempt(.outbound, to: address, port: 1, uid: 7)).verdict == .direct)

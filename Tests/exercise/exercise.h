@@ -166,6 +166,7 @@ int dns_command(int argc, char **argv);
 int habit_command(int argc, char **argv);
 int in_command(int argc, char **argv);
 int listen_command(int argc, char **argv);
+int relay_command(int argc, char **argv);
 int reach_command(int argc, char **argv);
 int stall_command(int argc, char **argv);
 int storm_command(int argc, char **argv);

@@ -50,6 +50,7 @@ static const struct {
 	{"stall", stall_command,
 	 "--to A:P --port P [--connections N] [--message N] [--seconds S] [--proxy-uid U] [--uid U]\n"
 	 "      readers that never read: how much their writers can queue, and the kernel's memory"},
+	{"relay", relay_command, "--port P A:P: passes connections on by splice(), as Go programs do"},
 	{"bench-sink", bench_sink_command, "--port P [--mode accept|greet|echo|discard]"},
 	{"bench-connect", bench_connect_command,
 	 "A:P [B:P] [--count N] [--warmup N] [--netns-a NAME|PATH] [--netns-b NAME|PATH]\n"

@@ -197,7 +197,7 @@ public actor Node {
         let wanted = resolved.workload.acceleration ?? configuration.acceleration
         guard resolved.isPod, wanted != .off, try ebpf.interceptor.hasShortCut else { return [] }
         if tested == nil, wanted.dependsOnTest { tested = AccelerationStatus.test(logger) }
-        return wanted.scope(readsUntilEmpty: resolved.workload.proxyReadsUntilEmpty, allowed: tested?.scope ?? [])
+        return wanted.scope(proxy: resolved.workload.proxyReads, allowed: tested?.scope ?? [])
     }
 
     /// The rules are in force before the kernel forgets the workload, so that no connection is decided by neither.

@@ -27,6 +27,8 @@ public struct SelfTest: Codable, Sendable {
         public enum Use: String, Codable, Sendable {
             /// Bytes are redirected to proxies that read until a socket is empty.
             case proxiesReceive
+            /// Bytes are redirected to proxies that take a short read for "empty".
+            case shortReadersReceive
             /// Application sockets send by the short cut, for which they have to be in its map.
             case applicationsSend
             /// Bytes are redirected to applications, whatever their habits.
@@ -35,6 +37,7 @@ public struct SelfTest: Codable, Sendable {
             public var title: String {
                 switch self {
                 case .proxiesReceive: "proxies receive"
+                case .shortReadersReceive: "proxies that stop at a short read receive"
                 case .applicationsSend: "applications send"
                 case .applicationsReceive: "applications receive"
                 }
@@ -52,14 +55,21 @@ public struct SelfTest: Codable, Sendable {
             Permission(
                 use: .proxiesReceive,
                 refusal: refusal("nothing is redirected to proxies") {
-                    $0.role.neededByProxies.contains($0.semantic)
+                    $0.role != .queued && $0.role.neededByProxies.contains($0.semantic)
+                }),
+            Permission(
+                use: .shortReadersReceive,
+                refusal: refusal("nothing is redirected to proxies that stop at a short read") {
+                    $0.role != .receiver && $0.role.neededByProxies.contains($0.semantic)
                 }),
             Permission(
                 use: .applicationsSend,
-                refusal: refusal("application sockets stay out") { $0.role != .receiver }),
+                refusal: refusal("application sockets stay out") {
+                    $0.role == .member || $0.role == .sender
+                }),
             Permission(
                 use: .applicationsReceive,
-                refusal: refusal("nothing is redirected to applications") { _ in true }),
+                refusal: refusal("nothing is redirected to applications") { $0.role != .queued }),
         ]
     }
 

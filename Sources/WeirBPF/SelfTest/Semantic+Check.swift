@@ -25,6 +25,7 @@ extension Semantic {
         case .wakeUp: Self.wakeUp(pair)
         case .blockingRead: Self.blockingRead(pair)
         case .order: try Self.order(pair, redirection)
+        case .sequence: try Self.sequence(pair, redirection)
         }
     }
 

@@ -106,6 +106,21 @@ extension Semantic {
         }
         return text == "helloworld" ? nil : "bytes come out of order when TCP follows"
     }
+
+    /// Redirected bytes have no sequence numbers. A kernel that counts them when they are read from the same queue thinks
+    /// that as many bytes of TCP have been read, and so does `redirect.bpf.h`. (Linux before 6.19, and stable kernels
+    /// without "bpf, sockmap: Fix incorrect copied_seq calculation".)
+    static func sequence(
+        _ pair: consuming SocketPair, _ redirection: borrowing Redirection
+    ) throws(BPFError) -> String? {
+        pair.write("hello")
+        _ = SocketPair.read(pair.reader)
+        try redirection.turn(on: false)
+        pair.write("world")
+        pair.settle()
+        let waiting = pair.unread
+        return waiting == 5 ? nil : "\(waiting) of 5 bytes count as unread after redirected ones were read"
+    }
 }
 
 /// An epoll instance with one socket.

@@ -18,6 +18,7 @@ public enum Semantic: String, CaseIterable, Codable, Sendable {
     case wakeUp = "wake-ups"
     case blockingRead = "a blocking read"
     case order = "order between the paths"
+    case sequence = "sequence numbers"
 }
 
 /// What a socket is to the short cut.
@@ -26,6 +27,8 @@ public enum SocketRole: String, CaseIterable, Codable, Sendable {
     case member
     /// Bytes are redirected to it.
     case receiver
+    /// Bytes are redirected to it, and what comes through the stack joins them in one queue.
+    case queued = "one-queue receiver"
     /// Its bytes are redirected.
     case sender
 
@@ -42,6 +45,11 @@ public enum SocketRole: String, CaseIterable, Codable, Sendable {
                 .waitingBytes, .peek, .waitAll, .lowWatermark, .splice, .epollLevel, .epollEdge, .shortRead, .halfClose,
                 .reset, .info, .wakeUp, .blockingRead, .order,
             ]
+        case .queued:
+            [
+                .waitingBytes, .peek, .epollLevel, .epollEdge, .shortRead, .halfClose, .reset, .backPressure, .wakeUp,
+                .order, .sequence,
+            ]
         case .sender: [.splice, .sendfile, .zeroCopy, .halfClose, .reset, .info, .backPressure]
         }
     }
@@ -51,6 +59,8 @@ public enum SocketRole: String, CaseIterable, Codable, Sendable {
     var neededByProxies: Set<Semantic> {
         switch self {
         case .member, .receiver: [.peek, .epollLevel, .epollEdge, .halfClose, .reset, .wakeUp, .order, .backPressure]
+        // One that takes a short read for "empty", and neither splices nor waits inside a read.
+        case .queued: Set(semantics)
         case .sender: [.splice, .sendfile, .halfClose, .backPressure]
         }
     }

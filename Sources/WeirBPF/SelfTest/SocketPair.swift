@@ -74,6 +74,19 @@ struct SocketPair: ~Copyable {
         }
     }
 
+    /// Bytes of TCP that the reader has not taken, by sequence numbers: rx_queue of /proc/net/tcp. -1: not found.
+    var unread: Int {
+        let ends = [reader, writer].map { String(Self.port(of: $0), radix: 16, uppercase: true) }
+        for line in TextFile.lines("/proc/thread-self/net/tcp") {
+            let fields = line.split(separator: " ")
+            guard fields.count > 4, fields[1].hasSuffix(":\(ends[0])"), fields[2].hasSuffix(":\(ends[1])") else {
+                continue
+            }
+            return fields[4].split(separator: ":").last.flatMap { Int($0, radix: 16) } ?? -1
+        }
+        return -1
+    }
+
     /// - Returns: the bytes, or a negative errno.
     static func read(_ end: Int32, _ size: Int = 4096, _ flags: Int32 = 0) -> Result {
         var buffer = [UInt8](repeating: 0, count: size)

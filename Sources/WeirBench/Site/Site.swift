@@ -101,7 +101,7 @@ final class Site {
                 name: name, selector: .netns(path), mesh: "istio", mechanism: mechanism, policy: policy)
             // The load generator and Envoy read until a socket is empty.
             workload.acceleration = side.case == .accelerated ? .full : .off
-            workload.proxyReadsUntilEmpty = true
+            workload.proxyReads = .untilEmpty
             return workload
         }
     }

@@ -9,7 +9,7 @@ public enum Acceleration: String, Hashable, Sendable, CaseIterable, Codable {
     case auto
 
     /// Whether the self-test's result changes what it comes to.
-    public var dependsOnTest: Bool { self == .proxies || self == .auto }
+    public var dependsOnTest: Bool { self != .off }
 
     /// The pod's annotation that says it.
     public static let annotation = "weir.io/acceleration"
@@ -27,15 +27,22 @@ public enum Acceleration: String, Hashable, Sendable, CaseIterable, Codable {
     /// What it comes to for one workload. An application's socket joins only where the self-test found that a mere
     /// member is like any other socket, unless the user answers for the application with `full`.
     /// - Parameters:
-    ///   - readsUntilEmpty: how the workload's proxy reads; see `Profile.proxyReadsUntilEmpty`.
+    ///   - proxy: how the workload's proxy reads.
     ///   - allowed: what the self-test found harmless on the running kernel.
-    public func scope(readsUntilEmpty: Bool, allowed: AccelerationScope) -> AccelerationScope {
-        let proxies: AccelerationScope = readsUntilEmpty ? [.proxy, .senders] : []
+    public func scope(proxy: ProxyReads, allowed: AccelerationScope) -> AccelerationScope {
+        let proxies: AccelerationScope =
+            switch proxy {
+            case .unknown: []
+            case .untilEmpty: [.proxy, .senders]
+            // Without the kernel's one queue it would be left waiting.
+            case .untilShort: allowed.contains(.oneQueue) ? [.proxy, .oneQueue, .senders] : []
+            }
+        let harmless = allowed.union(proxy == .untilShort ? [.proxy, .oneQueue] : [])
         return switch self {
         case .off: []
-        case .proxies: proxies.intersection(allowed.union(.proxy))
+        case .proxies: proxies.intersection(harmless.union(.proxy))
         case .full: proxies.union([.senders, .applications])
-        case .auto: allowed.contains(.proxy) ? proxies.intersection(allowed) : []
+        case .auto: harmless.contains(.proxy) ? proxies.intersection(harmless) : []
         }
     }
 }

@@ -15,5 +15,8 @@ public struct AccelerationScope: OptionSet, Hashable, Sendable {
     /// Its applications receive them.
     public static let applications = AccelerationScope(rawValue: WEIR_ACCELERATE_APPLICATIONS.rawValue)
 
+    /// Its proxy takes a short read for "empty", and receives only with the stack's bytes in the same queue.
+    public static let oneQueue = AccelerationScope(rawValue: WEIR_ACCELERATE_ONE_QUEUE.rawValue)
+
     public static let all: AccelerationScope = [.proxy, .senders, .applications]
 }

@@ -9,14 +9,14 @@ struct PolicyReader {
     let profile: Profile?
     private(set) var annotations: [String: String] = [:]
     private(set) var proxyCgroup: String?
-    let proxyReadsUntilEmpty: Bool
+    let proxyReads: ProxyReads
     private var policy: PolicySpecification
     private var isSound = true
 
     init(profile: Profile) {
         self.profile = profile
         policy = profile.defaults
-        proxyReadsUntilEmpty = profile.proxyReadsUntilEmpty
+        proxyReads = profile.proxyReads
     }
 
     /// - Parameter isNamespace: whether the workload is a network namespace, in which the proxy runs too.
@@ -25,7 +25,7 @@ struct PolicyReader {
         profile = nil
         policy = proxy.policy
         proxyCgroup = proxy.cgroup
-        proxyReadsUntilEmpty = proxy.readsUntilEmpty
+        proxyReads = proxy.reads
     }
 
     /// - Parameter quietly: only learn which keys there are, because there is no policy to read them into.

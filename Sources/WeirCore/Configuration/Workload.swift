@@ -15,8 +15,8 @@ public struct Workload: Hashable, Sendable {
     public var acceleration: Acceleration?
     /// In bytes; nil: what the node's configuration says.
     public var accelerationBudget: Int?
-    /// See `Profile.proxyReadsUntilEmpty`; of a proxy that is described by numbers, what the file says.
-    public var proxyReadsUntilEmpty: Bool
+    /// The profile's; of a proxy that is described by numbers, what the file says.
+    public var proxyReads: ProxyReads
     /// Whether connections that are left alone are followed to their end, for records with bytes; it costs each of
     /// them about as much as redirecting.
     public var followPassed: Bool
@@ -26,7 +26,7 @@ public struct Workload: Hashable, Sendable {
     public init(
         name: String, selector: Selector, mesh: String? = nil, annotations: [String: String] = [:],
         proxyCgroup: String? = nil, whenProxyDown: WhenProxyDown = .refuse, mechanism: Mechanism? = nil,
-        acceleration: Acceleration? = nil, accelerationBudget: Int? = nil, proxyReadsUntilEmpty: Bool = false,
+        acceleration: Acceleration? = nil, accelerationBudget: Int? = nil, proxyReads: ProxyReads = .unknown,
         followPassed: Bool = false, policy: PolicySpecification
     ) {
         self.name = name
@@ -38,7 +38,7 @@ public struct Workload: Hashable, Sendable {
         self.mechanism = mechanism
         self.acceleration = acceleration
         self.accelerationBudget = accelerationBudget
-        self.proxyReadsUntilEmpty = proxyReadsUntilEmpty
+        self.proxyReads = proxyReads
         self.followPassed = followPassed
         self.policy = policy
     }

@@ -44,7 +44,7 @@ struct WorkloadReader {
             proxyCgroup: reader.proxyCgroup, whenProxyDown: down.flatMap(WhenProxyDown.init(word:)) ?? .refuse,
             mechanism: mechanism.flatMap(Mechanism.init(rawValue:)),
             acceleration: Self.acceleration(acceleration, reader.annotations, value), accelerationBudget: budget,
-            proxyReadsUntilEmpty: reader.proxyReadsUntilEmpty, followPassed: follow ?? false,
+            proxyReads: reader.proxyReads, followPassed: follow ?? false,
             policy: specification)
     }
 

@@ -77,8 +77,7 @@ struct WorkloadWriter {
                     origin: place == "default" ? source(setting, "proxy.\(key)s") : place)
             }
             if workload.mesh == nil {
-                writer.value(
-                    "readsUntilEmpty", workload.proxyReadsUntilEmpty, origin: origin("proxy.readsUntilEmpty"))
+                writer.value("reads", workload.proxyReads.rawValue, origin: origin("proxy.reads"))
             }
             if let path = workload.proxyCgroup {
                 writer.value("cgroup", path, origin: source(.proxyCgroup, "proxy.cgroup"))

@@ -33,7 +33,7 @@ extension Profile {
             Annotation("sidecar.istio.io/interceptionMode", .interceptionMode),
             Annotation("status.sidecar.istio.io/port", .exemptPort),
         ],
-        proxyReadsUntilEmpty: true)
+        proxyReads: .untilEmpty)
 
     private static let istioPorts = PortSyntax(ranges: false, trimsItems: true, skipsEmpty: false, lowest: 0)
     private static let istioRanges = RangeSyntax(addresses: false, trimsItems: false, skipsEmpty: false)

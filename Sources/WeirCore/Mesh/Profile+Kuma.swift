@@ -27,7 +27,7 @@ extension Profile {
             Annotation("kuma.io/transparent-proxying-ip-family-mode", .ipFamily),
             Annotation("kuma.io/application-probe-proxy-port", .exemptPort),
         ],
-        proxyReadsUntilEmpty: true)
+        proxyReads: .untilEmpty)
 
     private static let kumaPorts = PortSyntax(ranges: false, trimsItems: true, skipsEmpty: true, lowest: 1)
     private static let kumaRanges = RangeSyntax(addresses: true, trimsItems: true, skipsEmpty: true)

@@ -29,7 +29,7 @@ extension Profile {
             Annotation("config.linkerd.io/control-port", .exemptPort),
             Annotation("config.linkerd.io/admin-port", .exemptPort),
         ],
-        proxyReadsUntilEmpty: false)
+        proxyReads: .untilShort)
 
     private static let linkerdPorts = PortSyntax(ranges: true, trimsItems: false, skipsEmpty: false, lowest: 0)
 }

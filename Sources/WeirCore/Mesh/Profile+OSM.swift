@@ -20,7 +20,7 @@ extension Profile {
             Annotation(
                 "openservicemesh.io/outbound-ip-range-inclusion-list", .ranges(.outboundIncludeRanges, osmRanges)),
         ],
-        proxyReadsUntilEmpty: true)
+        proxyReads: .untilEmpty)
 
     private static let osmPorts = PortSyntax(
         ranges: false, trimsItems: true, skipsEmpty: false, takesEmpty: false, lowest: 1)

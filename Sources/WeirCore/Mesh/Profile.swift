@@ -9,19 +9,17 @@ public struct Profile: Hashable, Sendable {
     public let exemptInboundPorts: [ExemptPort]
     /// What each annotation sets, in the order in which they are applied.
     public let annotations: [Annotation]
-    /// Whether the proxy reads a socket until it is empty before it waits, so that redirected bytes cannot strand it
-    /// (Envoy does, linkerd-proxy does not); acceleration asks.
-    public let proxyReadsUntilEmpty: Bool
+    public let proxyReads: ProxyReads
 
     public init(
         name: String, defaults: PolicySpecification, exemptInboundPorts: [ExemptPort] = [],
-        annotations: [Annotation] = [], proxyReadsUntilEmpty: Bool
+        annotations: [Annotation] = [], proxyReads: ProxyReads
     ) {
         self.name = name
         self.defaults = defaults
         self.exemptInboundPorts = exemptInboundPorts
         self.annotations = annotations
-        self.proxyReadsUntilEmpty = proxyReadsUntilEmpty
+        self.proxyReads = proxyReads
     }
 
     /// An inbound port that is exempt whatever the annotations exclude.

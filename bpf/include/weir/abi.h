@@ -216,6 +216,7 @@ enum weir_acceleration {
 	WEIR_ACCELERATE_PROXY = 1 << 0,		/* its proxy receives redirected bytes */
 	WEIR_ACCELERATE_SENDERS = 1 << 1,	/* its applications' sockets may be members, and so send them */
 	WEIR_ACCELERATE_APPLICATIONS = 1 << 2,	/* its applications receive them */
+	WEIR_ACCELERATE_ONE_QUEUE = 1 << 3,	/* its proxy only with bytes of the stack in the same queue */
 };
 
 /* Value of weir_pods and weir_cgroups. */
@@ -442,17 +443,6 @@ struct weir_end {
 	__u16 pad;
 };
 
-/* Key of weir_meetings: a connection as the end that called connect() sees it.  Two sockets with equal addresses in two
- * namespaces differ by their initial sequence numbers. */
-struct weir_meeting {
-	__u8 local[16];
-	__u8 remote[16];
-	__be16 local_port;
-	__be16 remote_port;
-	__u32 sent_isn;
-	__u32 received_isn;
-};
-
 /* One of the two sockets of weir_pair. */
 struct weir_side {
 	__u64 cookie;	/* of the socket, its key in weir_peers; 0: not a member */
@@ -465,13 +455,18 @@ struct weir_side {
 	__u32 unread_bytes;	/* redirected by it since its peer was last seen with an empty queue */
 	__u32 unread_messages;
 	__u8 role;	/* enum weir_end_role */
-	__u8 pad[7];
+	__u8 one_queue;	/* it is in weir_queues */
+	__u8 pad[6];
 };
 
-/* Value of weir_pairs, whose key is the cookie of the socket that called connect(). */
+/* Value of weir_pairs, under both initial sequence numbers: two sockets with equal addresses in two namespaces differ by
+ * them. */
 struct weir_pair {
 	struct weir_side sides[2];
-	struct weir_meeting meeting;
+	__u8 local[16];		/* as the end that called connect() sees it */
+	__u8 remote[16];
+	__be16 local_port;
+	__be16 remote_port;
 	__u32 pad;
 };
 
