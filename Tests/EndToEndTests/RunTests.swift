@@ -160,7 +160,7 @@ extension EndToEnd {
             let pid = try #require(Int32(said?.trimmingCharacters(in: .newlines) ?? ""))
             #expect(isRunning(pid))
             run.stop(SIGKILL)
-            let isGone = Eventually.value(within: 5) { isRunning(pid) ? nil : true }
+            let isGone = Eventually.value { isRunning(pid) ? nil : true }
             #expect(isGone == true, "\(script): its process runs on, without interception")
             if isGone != true { Foundation.kill(pid, SIGKILL) }
         }
