@@ -16,6 +16,9 @@ extension EndToEnd {
             let weir = try Installation([workload(pod, excluding: 81)])
             let agent = try weir.startAgent()
             let ids = try weir.workloads()
+            // Told to, it reads the file also when that has not changed.
+            agent.signal(SIGHUP)
+            try agent.waitForLine("configuration applied", in: .errors)
             let held = try BusyClient(.hold, to: Self.destination, in: pod.application)
             let heldInbound = try BusyClient(.hold, to: Endpoint(pod.address(.ipv6), 8080), in: pod.outside.place)
             let making = try BusyClient(.make, to: Self.destination, in: pod.application)
