@@ -19,6 +19,7 @@ public actor Node {
     var workloads: [ResolvedWorkload.Identifier: NodeWorkload] = [:]
     /// Whether the pods that an earlier agent registered are to stay, because those of today are not known yet.
     var keepsStrangers = false
+    private var isLeftAlone = false
     private(set) var configuration = Configuration()
     private let loaded: Interceptor?
     /// What the kernel's self-test said; nil until a workload's acceleration depends on it.
@@ -292,6 +293,9 @@ public actor Node {
         ebpf?.synchronizeRoutes(cookie, policies)
     }
 
+    /// From now on nothing is put back or followed: whoever stopped the agent may be about to remove it all.
+    func letBe() { isLeftAlone = true }
+
     /// Follows selectors whose namespace or cgroup was made anew, and puts back rules that somebody has removed or
     /// changed; called every few seconds.
     func refresh() async {
@@ -300,7 +304,7 @@ public actor Node {
     }
 
     private func restoreRules(of present: NodeWorkload) async {
-        guard let rules = present.rules else { return }
+        guard let rules = present.rules, !isLeftAlone else { return }
         let name = present.resolved.workload.name
         do {
             guard try rules.findsChange(in: present.resolved.namespacePath) else { return }
@@ -315,7 +319,7 @@ public actor Node {
     private func followSelectors() async {
         // One that was let go is looked up anew: the kernel gives a new namespace the inode number of an old one.
         for present in workloads.values
-        where present.resolved.held == nil && (present.problem != nil || !present.isCurrent) {
+        where present.resolved.held == nil && (present.problem != nil || !present.isCurrent) && !isLeftAlone {
             do {
                 // Its socket would hold the old namespace.
                 present.rules = nil
