@@ -24,6 +24,8 @@ struct IPTablesProbes {
         let ports = take(Self.limit.ports, of: Self.ports(policy, rules), "ports")
         owners = [Self.nobody] + take(Self.limit.owners, of: Self.owners(policy, rules), "uids and gids")
         for port in ports { for place in places { addOutbound(place, port, away) } }
+        // As proxies hand inbound connections to their application.
+        for place in places { addOutbound(place, 80, away, from: loopback[1]) }
         for address in addresses { for port in [53, 80, 64_999] as [UInt16] { addOutbound(address, port, away) } }
         for port in ports { addInbound(port, from: away) }
         for address in addresses { for port in [80, 64_999] as [UInt16] { addInbound(port, from: address) } }
@@ -34,11 +36,13 @@ struct IPTablesProbes {
         return all.prefix(limit)
     }
 
-    private mutating func addOutbound(_ destination: Address, _ port: UInt16, _ away: Address) {
+    private mutating func addOutbound(
+        _ destination: Address, _ port: UInt16, _ away: Address, from bound: Address? = nil
+    ) {
         let isLocal = own.contains(destination) || destination.isLoopback
         // What the kernel would choose (ip(7), RFC 6724 rule 1).
         let source: Address? =
-            destination.isLoopback && destination.isIPv4 ? .loopback4 : isLocal ? destination : own.first
+            bound ?? (destination.isLoopback && destination.isIPv4 ? .loopback4 : isLocal ? destination : own.first)
         for transport in Transport.allCases {
             for owner in owners {
                 attempts.append(
