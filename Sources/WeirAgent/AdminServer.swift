@@ -36,7 +36,6 @@ struct AdminServer: Sendable {
         stopping: @escaping @Sendable () async -> Void
     ) async throws {
         try prepare(configuration.socket)
-        defer { unlink(configuration.socket) }
         let listening = Countdown(2, then: ready)
         let local = Application(
             router: privileged(), configuration: .init(address: .unixDomainSocket(path: configuration.socket)),
@@ -57,6 +56,8 @@ struct AdminServer: Sendable {
                 for await _ in stopRequests { break }
                 await stopping()
                 hub.end()
+                // Before it is closed: whoever finds nobody there may be the next agent, whose socket stays.
+                unlink(configuration.socket)
                 await services.triggerGracefulShutdown()
             }
             try await tasks.next()

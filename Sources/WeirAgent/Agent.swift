@@ -51,7 +51,7 @@ public actor Agent {
         try await withThrowingTaskGroup(of: Void.self) { group in
             let settings = configuration.agent
             group.addTask {
-                try await admin.serve(settings, ready: { await self.ready() }, stopping: { await self.leavePlugin() })
+                try await admin.serve(settings, ready: { await self.ready() }, stopping: { await self.prepareToStop() })
             }
             group.addTask { try await self.readFlows() }
             group.addTask { try await self.watch() }
@@ -97,6 +97,12 @@ public actor Agent {
                 }
             }
         }
+    }
+
+    /// While it still answers: `weir unload` goes on when nobody does any more.
+    private func prepareToStop() async {
+        await node.letBe()
+        await leavePlugin()
     }
 
     /// The plugin stays as it is; `weir unload`, which sees that nobody answers, may remove it.

@@ -12,7 +12,9 @@ public enum ConfigurationFile {
 
     public static func text(_ path: String) throws -> String {
         guard let file = fopen(path, "re") else {
-            throw InvalidValue("cannot read the configuration \(path): \(String(cString: strerror(errno)))")
+            throw InvalidValue(
+                "cannot read the configuration \(path): \(String(cString: strerror(errno))); name another file, or write "
+                    + "one after the example deploy/weir.yaml")
         }
         defer { fclose(file) }
         var bytes: [UInt8] = []
@@ -22,7 +24,9 @@ public enum ConfigurationFile {
             if count == 0 { break }
             bytes += buffer[..<count]
         }
-        if ferror(file) != 0 { throw InvalidValue("cannot read the configuration \(path): it is not a regular file") }
+        if ferror(file) != 0 {
+            throw InvalidValue("cannot read the configuration \(path): it is not a regular file; name another")
+        }
         return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -64,6 +64,11 @@ public struct NFT: Sendable {
         }
     }
 
+    /// A table's chains and rules, and of its sets that they are there; without counts. Empty: there is no such table.
+    public func listing(table: String = "weir") throws(NFTError) -> String {
+        try Tool.run([nft, "-s", "-t", "list", "table", "inet", table], input: "").output
+    }
+
     /// Whether there is such a table.
     public func exists(table: String = "weir") throws(NFTError) -> Bool {
         try Tool.run([nft, "list", "chains", "inet"], input: "").output.contains("table inet \(table) {")

@@ -11,18 +11,18 @@ struct ConfigCommand: ParsableCommand {
             abstract: "Say everything that is wrong with a configuration file; exit status 1 if anything is.")
 
         @Argument(help: "The file; \(ConfigurationFile.standard) by default.") var file = ConfigurationFile.standard
+        @Option(name: .shortAndLong, help: "For people (table) or machines (json).") var output = OutputFormat.table
         @OptionGroup var options: GlobalOptions
 
         func run() throws {
             try reportingNow(options) {
-                do {
-                    let configuration = try ConfigurationFile.read(file)
-                    for workload in configuration.workloads { _ = try PolicyCompiler.compile(workload.policy) }
-                    print("\(file) is valid: \(configuration.workloads.count) workloads")
-                } catch let error as ConfigurationError {
-                    writeError("\(error)")
-                    throw ExitCode(1)
+                let report = try ValidationReport(file: file)
+                switch output {
+                case .json: print(try JSONText.render(report))
+                case .table where report.valid: print(report.text)
+                case .table: writeError(report.text)
                 }
+                if !report.valid { throw ExitCode(1) }
             }
         }
     }

@@ -6,7 +6,7 @@ import WeirCore
 
 /// Where Weir lives on this node: from the configuration, whose standard path may be missing.
 struct NodeOptions: ParsableArguments {
-    @Option(help: "The configuration file.")
+    @Option(help: "The configuration file; without it \(ConfigurationFile.standard), if that is there.")
     var config: String?
 
     /// The configuration named, else the one at the standard path, else the defaults.

@@ -99,7 +99,7 @@ extension Acceleration {
             let program = command[0].hasPrefix("/") ? command[0] : try Programs.installed(command[0])
             processes.append(try ChildProcess([program] + command.dropFirst(), in: place))
             for port in ports {
-                let answers = Eventually.value(within: 60) {
+                let answers = Eventually.value {
                     (try? Command.output(["/bin/bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/\(port)"], in: place).status)
                         == 0
                         ? true : nil

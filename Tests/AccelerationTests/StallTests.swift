@@ -50,7 +50,7 @@ extension Acceleration {
 
         /// The kernel takes its time to free what many sockets held; while it is short of memory it holds back everybody.
         private func waitForMemory() {
-            let enough = Eventually.value(within: 120) { () -> Bool? in
+            let enough = Eventually.value { () -> Bool? in
                 let words = Workspace.read("/proc/net/sockstat").split(whereSeparator: \.isWhitespace)
                 guard let at = words.firstIndex(of: "mem"), let pages = Int(words[at + 1]) else { return nil }
                 return pages < 50_000 ? true : nil

@@ -117,10 +117,31 @@ extension Commands {
         func filesThatCannotBeRead(_ command: [String]) throws {
             expect(
                 try Weir.run(command + ["/weir-none.yaml"]), 2,
-                "weir: cannot read the configuration /weir-none.yaml: No such file or directory")
+                "weir: cannot read the configuration /weir-none.yaml: No such file or directory; name another file, or "
+                    + "write one after the example deploy/weir.yaml")
             expect(
                 try Weir.run(command + ["/tmp"]), 2,
-                "weir: cannot read the configuration /tmp: it is not a regular file")
+                "weir: cannot read the configuration /tmp: it is not a regular file; name another")
+        }
+
+        @Test func problemsForMachines() throws {
+            struct Report: Decodable {
+                struct Problem: Decodable { let line: Int?, key: String, sentence: String }
+                let schema: String, valid: Bool, workloads: Int?, problems: [Problem]
+            }
+            func report(_ text: String, status: Int32) throws -> Report {
+                let file = try Workspace.write("weir.yaml", text)
+                let result = try Weir.run(["config", "validate", file, "-o", "json"])
+                #expect(result.status == status && result.errors == "")
+                return try JSONDecoder().decode(Report.self, from: Data(result.output.utf8))
+            }
+            let good = try report("workloads: []", status: 0)
+            #expect(good.schema == "weir.validation/v1" && good.valid && good.workloads == 0 && good.problems.isEmpty)
+            let bad = try report("log:\n  level: loud\nmechanism: magic\n", status: 1)
+            #expect(!bad.valid && bad.workloads == nil)
+            #expect(bad.problems.map(\.line) == [2, 3])
+            #expect(bad.problems.map(\.key) == ["log.level", "mechanism"])
+            #expect(bad.problems.allSatisfy { $0.sentence.hasPrefix("should be one of ") })
         }
 
         /// What an earlier load installed stays as it was when the next one is refused.

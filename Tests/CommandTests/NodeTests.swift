@@ -174,7 +174,7 @@ private final class ForeignProgram {
         try Command.run(["clang", "-target", "bpf", "-O2", "-c", source, "-o", object])
         try Command.run(["bpftool", "prog", "load", object, pin])
         // Another test process's programs may be there for a while.
-        let attached = try Eventually.value(within: 60) {
+        let attached = try Eventually.value {
             try Command.output(["bpftool", "cgroup", "attach", root, "connect4", "pinned", pin]).status == 0
                 ? true : nil
         }

@@ -28,7 +28,7 @@ final class BusyClient: Sendable {
     /// Waits until it has got further than it was.
     func waitForProgress() -> Bool {
         let before = rounds
-        return Eventually.value(within: 20) { rounds > before + 100 ? true : nil } ?? false
+        return Eventually.value { rounds > before + 100 ? true : nil } ?? false
     }
 
     func finishHolding() throws -> Held { try finish() }

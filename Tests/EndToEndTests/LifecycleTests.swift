@@ -52,7 +52,7 @@ extension EndToEnd {
             let unloaded = try weir.unload()
             observed("weir unload", unloaded.output)
             #expect(unloaded.status == 0)
-            #expect(second.poll() == 0)
+            #expect(try second.wait().status == 0)
             try expectDirect(quiet)
             for stub in stubs { stub.process.stop() }
         }
@@ -91,7 +91,7 @@ extension EndToEnd {
             let second = try weir.unload()
             #expect(second.status == 0)
             #expect(second.output == "nothing was loaded\n")
-            if let agent { #expect(agent.poll() != nil) }
+            _ = try agent?.wait()
             for stub in stubs { stub.process.stop() }
         }
 
@@ -157,19 +157,19 @@ extension EndToEnd {
             observed("status without the namespace", status ?? "nothing wrong")
             #expect(status?.contains("\(name): cannot open /run/netns/\(name)") == true)
             // Whoever holds the namespace keeps its devices alive: the other end of the veth tells.
-            let isFreed = try Eventually.value(within: 10) {
+            let isFreed = try Eventually.value {
                 try Command.output(["ip", "-n", outside.name, "link", "show", "po0"]).status != 0 ? true : nil
             }
             #expect(isFreed == true, "the deleted namespace is held by somebody")
 
             let again = try Pod(number: 24, name: name)
             let stubs = [try Listener.proxy(in: again), try Listener.outside(of: again)]
-            let ids = try Eventually.value(within: 10) { () -> [String: Int]? in
+            let ids = try Eventually.value { () -> [String: Int]? in
                 let ids = try weir.workloads()
                 return ids.count == 1 && ids != first ? ids : nil
             }
             #expect(ids != nil)
-            #expect(try Eventually.value(within: 5) { try weir.run(["status"]).status == 0 ? true : nil } == true)
+            #expect(try Eventually.value { try weir.run(["status"]).status == 0 ? true : nil } == true)
             try expectIntercepted(again, "made anew", dns: false)
             #expect(agent.poll() == nil)
             try weir.succeed(["unload"])

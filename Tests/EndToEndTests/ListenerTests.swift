@@ -21,7 +21,7 @@ extension EndToEnd {
                 // Their parent last: it takes the others along.
                 let children = Set(reached).subtracting([proxy.process.pid]).sorted()
                 for child in children.dropLast() {
-                    kill(child, SIGKILL)
+                    try Processes.kill(child)
                     let rest = try connect(20, pod, family)
                     #expect(!rest.contains(child))
                 }

@@ -72,6 +72,31 @@ extension EndToEnd {
             for stub in stubs { stub.process.stop() }
         }
 
+        /// `weir explain` names what was written, by the mesh's own word for it.
+        @Test(arguments: ["ebpf", "nftables"])
+        func theAnnotationIsCited(_ mechanism: String) throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 73)
+            let annotations = """
+                annotations:
+                  traffic.sidecar.istio.io/excludeOutboundPorts: "9000"
+                  traffic.sidecar.istio.io/excludeOutboundIPRanges: "10.96.0.0/16"
+                  traffic.sidecar.istio.io/excludeInboundPorts: "9100"
+                """
+            let weir = try Installation([.istio(pod, annotations)], mechanism: mechanism)
+            try weir.load()
+            for (question, source) in [
+                (["203.0.113.7:9000"], "traffic.sidecar.istio.io/excludeOutboundPorts"),
+                (["10.96.0.1:80"], "traffic.sidecar.istio.io/excludeOutboundIPRanges"),
+                (["\(pod.address(.ipv4)):9100", "--from", "outside"], "traffic.sidecar.istio.io/excludeInboundPorts"),
+            ] {
+                let text = try weir.succeed(["explain", pod.namespace.name] + question)
+                #expect(text.contains("decided by \(source), rule "), "\(question): \(text)")
+            }
+            try weir.succeed(["unload"])
+        }
+
         /// Who asks for programs gets them or a sentence.
         @Test(arguments: ["agent", "load"])
         func programsThatCannotBeHad(_ command: String) throws {
@@ -106,6 +131,25 @@ extension EndToEnd {
             observed("connections made while the mechanism changed four times", "\(reached)")
             #expect(Set(reached.keys) == ["proxy \(Self.destination)"])
             try weir.succeed(["unload"])
+            for stub in stubs { stub.process.stop() }
+        }
+
+        /// Rules that somebody else removes, in part or with all there are in the namespace, come back.
+        @Test(arguments: ["flush ruleset", "delete table inet weir", "flush table inet weir"])
+        func rulesComeBack(_ command: String) throws {
+            let pod = try Pod(number: 72)
+            let stubs = try stubs(of: pod)
+            let weir = try Installation([.istio(pod, "")], mechanism: "nftables")
+            let agent = try weir.startAgent()
+            #expect(try reached(pod, Self.destination) == "proxy")
+            try Command.run(["nft"] + command.split(separator: " ").map(String.init), in: pod.namespace.place)
+            try agent.waitForLine("they are back", in: .errors)
+            try expectRedirected(pod, in: Family.allCases)
+            // Rules of others beside them are none of the agent's business.
+            try Command.run(["nft", "add table inet other"], in: pod.namespace.place)
+            #expect(try weir.run(["check", "--category", "workloads"]).status == 0)
+            try weir.succeed(["unload"])
+            #expect(try agent.wait().errors.components(separatedBy: "they are back").count == 2)
             for stub in stubs { stub.process.stop() }
         }
 

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -61,6 +62,43 @@ extension EndToEnd {
             let inbound = try Attempt.run("blocking", to: own, in: pod.outside.place)
             #expect(inbound.facts?.name == "proxy", "\(word) over \(family)")
             #expect(inbound.facts?.origin == own)
+        }
+
+        /// The file's limits are those of the fallback proxy: one connection at a time, and a short patience with it.
+        @Test func limitsHold() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 74)
+            let weir = try Installation()
+            let workload = String.istio(pod, "whenProxyDown: fallback").replacingOccurrences(of: "\n", with: "\n    ")
+            try weir.write(
+                """
+                mechanism: ebpf
+                agent: {pins: \(weir.pins), socket: \(weir.socket), listen: "127.0.0.1:\(weir.listen)"}
+                proxy: {maxConnections: 1, idleTimeout: 3s}
+                workloads:
+                  - \(workload)
+                """)
+            let outside = try Listener.outside(of: pod)
+            let agent = try weir.startAgent()
+            let destination = Endpoint(Family.ipv4.destination(62), 80)
+            let held = try BusyClient(.hold, to: destination, in: pod.application)
+            let second = try Attempt.run("blocking", to: destination, in: pod.application)
+            observed("a connection over the limit", second)
+            #expect(second.facts == nil, "two connections at once")
+            #expect(held.waitForProgress())
+            held.process.stop(SIGKILL)
+            try agent.waitForLine("outcome=over_limit", in: .errors)
+
+            // One that says nothing is ended, once its predecessor's place is free.
+            let silence = "exec 3<>/dev/tcp/\(destination.address)/80; read -t 60 -u 3 line"
+            let isEnded = try Eventually.value {
+                _ = try Command.output(["bash", "-c", silence], in: pod.application)
+                return agent.errors.contains("outcome=idle_timeout") ? true : nil
+            }
+            #expect(isEnded == true)
+            try weir.succeed(["unload"])
+            outside.process.stop()
         }
 
         /// `weir load` leaves no process behind, so it cannot promise one.

@@ -16,6 +16,9 @@ extension EndToEnd {
             let weir = try Installation([workload(pod, excluding: 81)])
             let agent = try weir.startAgent()
             let ids = try weir.workloads()
+            // Told to, it reads the file also when that has not changed.
+            agent.signal(SIGHUP)
+            try agent.waitForLine("configuration applied", in: .errors)
             let held = try BusyClient(.hold, to: Self.destination, in: pod.application)
             let heldInbound = try BusyClient(.hold, to: Endpoint(pod.address(.ipv6), 8080), in: pod.outside.place)
             let making = try BusyClient(.make, to: Self.destination, in: pod.application)
@@ -75,7 +78,7 @@ extension EndToEnd {
             try weir.configure([workload(pod, excluding: 80)])
             agent.signal(SIGHUP)
             try expect("direct", weir, pod)
-            #expect(try Eventually.value(within: 5) { try weir.run(["status"]).status == 0 ? true : nil } == true)
+            #expect(try Eventually.value { try weir.run(["status"]).status == 0 ? true : nil } == true)
             try weir.succeed(["unload"])
             for stub in stubs { stub.process.stop() }
         }
@@ -87,7 +90,7 @@ extension EndToEnd {
             agent.signal(SIGHUP)
             // These commands read the same file, so a file that cannot be read tells no command where Weir is: a copy of
             // the good one does.
-            let status = try Eventually.value(within: 10) { () -> String? in
+            let status = try Eventually.value { () -> String? in
                 let result = try Weir.run(["status", "--config", try copy(of: weir, pod)])
                 return result.status == 1 && result.output.contains(sentence) ? result.output : nil
             }
@@ -113,7 +116,7 @@ extension EndToEnd {
         ) throws {
             struct Answer: Decodable { let verdict: String }
             let question = ["explain", pod.namespace.name, Self.destination.description, "-o", "json"]
-            let decided = try Eventually.value(within: 10) { () -> Bool? in
+            let decided = try Eventually.value { () -> Bool? in
                 let answer = try JSONDecoder().decode(Answer.self, from: Data(try weir.succeed(question).utf8))
                 return answer.verdict == verdict ? true : nil
             }

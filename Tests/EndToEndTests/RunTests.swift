@@ -158,9 +158,9 @@ extension EndToEnd {
             let run = try Weir.start(["run", "--quiet", "--", "sh", "-c", script], in: host.namespace.place)
             let said = Eventually.value { run.output.hasSuffix("\n") ? run.output : nil }
             let pid = try #require(Int32(said?.trimmingCharacters(in: .newlines) ?? ""))
-            #expect(isRunning(pid))
+            #expect(Processes.isRunning(pid))
             run.stop(SIGKILL)
-            let isGone = Eventually.value(within: 5) { isRunning(pid) ? nil : true }
+            let isGone = Eventually.value { Processes.isRunning(pid) ? nil : true }
             #expect(isGone == true, "\(script): its process runs on, without interception")
             if isGone != true { Foundation.kill(pid, SIGKILL) }
         }
@@ -170,14 +170,8 @@ extension EndToEnd {
             let host = try Pod(number: 35)
             let result = try Weir.run(["run", "--", "sh", "-c", "sleep 1000 & echo $!"], in: host.namespace.place)
             let pid = try #require(Int32(result.output.trimmingCharacters(in: .whitespacesAndNewlines)))
-            #expect(!isRunning(pid))
+            #expect(!Processes.isRunning(pid))
             #expect(result.errors.contains("weir: ended 1 of its processes that were still running"))
-        }
-
-        /// A zombie does not run, although its parent may be slow to say so.
-        private func isRunning(_ pid: Int32) -> Bool {
-            let fields = Workspace.read("/proc/\(pid)/stat").split(separator: ")").last?.split(separator: " ")
-            return fields?.first.map { $0 != "Z" && $0 != "X" } ?? false
         }
 
         private func summary(_ result: ChildProcess.Output) throws -> Summary {

@@ -77,9 +77,9 @@ public final class ChildProcess: Sendable {
     @discardableResult
     public func stop(_ number: Int32? = nil) -> Output {
         signal(number ?? SIGTERM)
-        if Eventually.value(within: 20, { poll() }) == nil {
+        if Eventually.value({ poll() }) == nil {
             signal(SIGKILL)
-            _ = Eventually.value(within: 20) { poll() }
+            _ = Eventually.value { poll() }
         }
         return Output(status: poll() ?? -1, output: output, errors: errors, outputPath: outputPath)
     }
@@ -101,7 +101,7 @@ public final class ChildProcess: Sendable {
 
     /// Waits until somebody in its network namespace listens on these TCP ports, in both families.
     public func waitToListen(on ports: [Int]) throws {
-        let ready: Bool? = Eventually.value(within: 60) {
+        let ready: Bool? = Eventually.value {
             if poll() != nil { return false }
             let both = ["tcp", "tcp6"].allSatisfy { table in
                 let listening = Self.listeningPorts(Workspace.read("/proc/\(pid)/net/\(table)"))

@@ -2,7 +2,7 @@ import Foundation
 
 /// Waiting for something that happens in another process. Limits are generous: they bound a hang, they assert nothing.
 public enum Eventually {
-    public static func value<T>(within seconds: Double = 20, _ body: () throws -> T?) rethrows -> T? {
+    public static func value<T>(within seconds: Double = 60, _ body: () throws -> T?) rethrows -> T? {
         let start = DispatchTime.now().uptimeNanoseconds
         var pause: UInt32 = 500
         while true {

@@ -8,7 +8,8 @@ public final class Installation: Sendable {
     /// Path of the configuration file.
     public let file: String
 
-    private let listen: Int
+    /// The port of the agent's metrics, on 127.0.0.1.
+    public let listen: Int
 
     /// - Parameters:
     ///   - workloads: YAML, an element of the list each.
@@ -142,19 +143,27 @@ public final class Installation: Sendable {
         }
     }
 
+    /// Below the ports that the kernel gives to whoever asks for any (ip_local_port_range): nobody gets it by chance
+    /// before the agent listens.
     private static func freePort() throws -> Int {
+        for _ in 0..<100 {
+            let port = UInt16.random(in: 16_000..<32_000)
+            if isFree(port) { return Int(port) }
+        }
+        throw TestError("no free port: \(String(cString: strerror(errno)))")
+    }
+
+    private static func isFree(_ port: UInt16) -> Bool {
         let raw = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(raw) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
+        address.sin_port = port.bigEndian
+        return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(raw, $0, size) == 0 && getsockname(raw, $0, &size) == 0
+                bind(raw, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
-        guard bound else { throw TestError("no free port: \(String(cString: strerror(errno)))") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 }

@@ -27,7 +27,7 @@ public struct MachineState: Sendable {
     /// The kernel frees objects a while after their last holder is gone: waits until nothing is left, or gives up.
     /// - Returns: what is left.
     public static func leftovers(since earlier: MachineState) throws -> [String] {
-        try Eventually.value(within: 10) { try now().added(since: earlier).isEmpty ? [] : nil }
+        try Eventually.value { try now().added(since: earlier).isEmpty ? [] : nil }
             ?? now().added(since: earlier)
     }
 
@@ -85,7 +85,7 @@ private struct BPFObjects {
 
     private static func list(_ kind: String) throws -> [Object] {
         // An object that goes while bpftool lists it makes bpftool fail.
-        let text = try Eventually.value(within: 5) { () -> String? in
+        let text = try Eventually.value { () -> String? in
             let result = try Command.output(["bpftool", "-jf", kind, "show"])
             return result.status == 0 ? result.output : nil
         }

@@ -39,7 +39,7 @@ extension Sidecar {
     /// The entry of the connection that came from there; proxies log when a connection ends, which may be after the
     /// client saw the end.
     public func waitForEntry(from client: Endpoint) throws -> AccessLogEntry {
-        guard let entry = Eventually.value(within: 5, { accessLog.last { $0.client == client } }) else {
+        guard let entry = Eventually.value({ accessLog.last { $0.client == client } }) else {
             throw TestError(
                 "the proxy logged no connection from \(client)",
                 output: accessLog.suffix(20).map { "\($0)" }.joined(separator: "\n") + process.errors)

@@ -21,7 +21,7 @@ struct KillTests {
         for round in 0..<80 {
             let verb = round % 2 == 0 ? "install" : "uninstall"
             try Self.run(verb, directory, looks: whole * round / 60) { seen.insert($0) }
-            #expect(seen.isSubset(of: [text, installed]))
+            try #require(seen.isSubset(of: [text, installed]))
             if let copy = FileManager.default.contents(atPath: "\(directory.bin)/weir-cni") { #expect(copy == program) }
         }
         #expect(seen.count == 2)
@@ -54,7 +54,7 @@ struct KillTests {
     /// What a container runtime would take.
     private static func primary(_ directory: Directory) throws -> String {
         // A file may go between the listing and the reading; the runtime reads again, too.
-        let text = Eventually.value { () -> String? in
+        let text = Eventually.value(within: 5) { () -> String? in
             let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.conf)) ?? []
             return names.filter(NetworkDirectory.isConfiguration).min().flatMap { directory.read($0) }
         }

@@ -19,11 +19,12 @@ struct PluginTests {
         + #""podUID": "1-2", "addresses": ["10.244.0.5/24", "fd00::5/64"]}"#
 
     private static func configuration(
-        _ socket: String, version: String = "1.0.0", previous: String? = previous, _ more: String = ""
+        _ socket: String, version: String = "1.0.0", previous: String? = previous, seconds: Int = 60,
+        _ more: String = ""
     ) -> String {
         let result = previous.map { #", "prevResult": \#($0)"# } ?? ""
-        return #"{"cniVersion":"\#(version)","name":"pods","type":"weir-cni","timeoutSeconds":1,"socket":"\#(socket)""#
-            + more + result + "}"
+        return #"{"cniVersion":"\#(version)","name":"pods","type":"weir-cni","socket":"\#(socket)""#
+            + #","timeoutSeconds":\#(seconds)"# + more + result + "}"
     }
 
     private static func call(
@@ -115,23 +116,25 @@ struct PluginTests {
     @Test func withoutTheAgent() throws {
         let path = Workspace.newPath("nobody.sock")
         let sentence = "pod shop/cart is not known to be intercepted: \(Self.silence(path))"
-        let configuration = Self.configuration(path)
+        let configuration = Self.configuration(path, seconds: 1)
         Self.expect(try Self.call("ADD", configuration), error: 11, sentence)
         Self.expect(try Self.call("CHECK", configuration), error: 11, sentence)
 
-        let allowed = try Self.call("ADD", Self.configuration(path, #", "failurePolicy": "allow""#))
+        let allowed = try Self.call("ADD", Self.configuration(path, seconds: 1, #", "failurePolicy": "allow""#))
         #expect(allowed.status == 0 && allowed.output == Self.previous + "\n")
         #expect(allowed.errors == "weir-cni: \(sentence)\n")
-        let excluded = try Self.call("ADD", Self.configuration(path, #", "excludeNamespaces": ["a", "shop"]"#))
+        let excluded = try Self.call(
+            "ADD", Self.configuration(path, seconds: 1, #", "excludeNamespaces": ["a", "shop"]"#))
         #expect(excluded.status == 0 && excluded.output == Self.previous + "\n")
 
         let deleted = try Self.call("DEL", configuration)
         #expect(deleted.status == 0 && deleted.output == "" && deleted.errors == "weir-cni: \(Self.silence(path))\n")
 
-        let newest = Self.configuration(path, version: "1.1.0", previous: nil)
+        let newest = Self.configuration(path, version: "1.1.0", previous: nil, seconds: 1)
         Self.expect(try Self.call("STATUS", newest), error: 50, Self.silence(path), version: "1.1.0")
         let status = try Self.call(
-            "STATUS", Self.configuration(path, version: "1.1.0", previous: nil, #", "failurePolicy": "allow""#))
+            "STATUS",
+            Self.configuration(path, version: "1.1.0", previous: nil, seconds: 1, #", "failurePolicy": "allow""#))
         #expect(status.status == 0 && status.output == "")
     }
 
@@ -144,8 +147,7 @@ struct PluginTests {
     /// An agent that restarts is waited for.
     @Test func theAgentComesLate() throws {
         let path = Workspace.newPath("late.sock")
-        let configuration = Self.configuration(path).replacingOccurrences(
-            of: #""timeoutSeconds":1"#, with: #""timeoutSeconds":60"#)
+        let configuration = Self.configuration(path)
         let environment = [
             "CNI_COMMAND": "ADD", "CNI_CONTAINERID": "abc", "CNI_NETNS": "/run/netns/x", "CNI_IFNAME": "eth0",
             "CNI_ARGS": Self.pod,
@@ -194,7 +196,7 @@ struct PluginTests {
         defer { agent.stop() }
         let sentence = Self.silence(agent.path, "its answer is not whole")
         Self.expect(
-            try Self.call("ADD", Self.configuration(agent.path)), error: 11,
+            try Self.call("ADD", Self.configuration(agent.path, seconds: 3)), error: 11,
             "pod shop/cart is not known to be intercepted: \(sentence)")
     }
 

@@ -13,6 +13,7 @@ final class StubAgent: Sendable {
     private let requests = Mutex<[Request]>([])
     private let listener: Int32
     private let answer: String
+    private let ended = Atomic(false)
 
     /// - Parameter answer: an HTTP response; empty to hang up without one.
     init(at path: String = Workspace.newPath("agent.sock"), answer: String) throws {
@@ -28,11 +29,14 @@ final class StubAgent: Sendable {
             }
         }
         guard bound == 0, listen(listener, 8) == 0 else { throw TestError("no socket at \(path)") }
-        Thread.detachNewThread { [listener] in
+        Thread.detachNewThread { [self] in
             while case let client = accept(listener, nil, nil), client >= 0 {
-                self.serve(client)
+                serve(client)
                 close(client)
             }
+            // Only here: its number may be another socket's as soon as it is closed.
+            close(listener)
+            ended.store(true, ordering: .releasing)
         }
     }
 
@@ -50,7 +54,7 @@ final class StubAgent: Sendable {
 
     func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
+        _ = Eventually.value { ended.load(ordering: .acquiring) ? true : nil }
         unlink(path)
     }
 

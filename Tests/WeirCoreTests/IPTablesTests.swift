@@ -16,18 +16,51 @@ import WeirCore
     }
 
     /// What a mesh's own init container writes by default decides as its profile does by default.
-    @Test(arguments: [("istio", Self.istio), ("linkerd", Self.linkerd), ("osm", Self.osm)])
+    @Test(arguments: [("istio", Self.istio), ("linkerd", Self.linkerd), ("kuma", Self.kuma), ("osm", Self.osm)])
     func defaultsAgree(_ mesh: String, _ text: String) throws {
         let rules = IPTables(save: text, isIPv6: false)
         #expect(rules.isIntercepting)
         #expect(rules.mesh == mesh)
         #expect(rules.rules.allSatisfy { $0.unknown == nil })
         let comparison = try Self.compare(try #require(Profile.named(mesh)), rules) {
-            $0.dns = mesh == "istio" ? .all : .off
+            $0.dns = ["istio", "kuma"].contains(mesh) ? .all : .off
         }
         #expect(comparison.differences == [])
         #expect(comparison.unknown == [])
         #expect(comparison.count > 200)
+        #expect(comparison.cuts == [])
+    }
+
+    /// The rules of kumactl with its options, and what its annotations say for them.
+    @Test func kumaWithOptionsAgrees() throws {
+        let rules = IPTables(save: Self.kumaWithOptions, isIPv6: false)
+        #expect(rules.rules.allSatisfy { $0.unknown == nil })
+        let annotations = [
+            "traffic.kuma.io/exclude-inbound-ports": "9090,9091", "traffic.kuma.io/exclude-outbound-ports": "3306",
+            "traffic.kuma.io/exclude-outbound-ips": "10.1.0.0/16,192.168.7.7",
+            "traffic.kuma.io/exclude-inbound-ips": "10.2.0.0/16",
+            "traffic.kuma.io/exclude-outbound-ports-for-uids": "tcp:8000-8010:1100;udp:53:1200",
+        ]
+        let specification = try Profile.kuma.specification(annotations: annotations)
+        let comparison = IPTablesComparison(try PolicyCompiler.compile(specification), rules, own: Self.own)
+        #expect(comparison.differences == [])
+        #expect(comparison.unknown == [])
+        let without = try Self.compare(.kuma, rules)
+        #expect(without.differences.count >= 3, "the rules have no part in it")
+    }
+
+    /// What was too much to be tried is said.
+    @Test func cutsAreSaid() throws {
+        let rules = IPTables(save: Self.linkerd, isIPv6: false)
+        let comparison = try Self.compare(.linkerd, rules) { specification in
+            specification.outboundExcludePorts = (1...100).map { PortRange(UInt16($0 * 100)) }
+            specification.inboundExcludeSources = (0..<100).map {
+                CIDR(containing: Address(ipv4: 0x0a00_0000 + UInt32($0) * 512), length: 120)
+            }
+        }
+        try #require(comparison.cuts.count == 2)
+        #expect(comparison.cuts[0].hasPrefix("64 of ") && comparison.cuts[0].hasSuffix(" addresses"))
+        #expect(comparison.cuts[1].hasPrefix("128 of ") && comparison.cuts[1].hasSuffix(" ports"))
     }
 
     @Test func ipv6Agrees() throws {
@@ -113,6 +146,55 @@ import WeirCore
         -A PROXY_INIT_OUTPUT -p tcp -j REDIRECT --to-ports 4140
         -A PROXY_INIT_REDIRECT -p tcp -m multiport --dports 4190,4191,4567:4568 -j RETURN
         -A PROXY_INIT_REDIRECT -p tcp -j REDIRECT --to-ports 4143
+        COMMIT
+        """
+
+    /// Of kumactl install transparent-proxy --redirect-dns, as iptables-save prints it.
+    private static let kuma = """
+        *raw
+        -A PREROUTING -p udp -m udp --sport 53 -j CT --zone 1
+        -A OUTPUT -p udp -m udp --dport 53 -m owner --uid-owner 5678 -j CT --zone 1
+        -A OUTPUT -p udp -m udp --dport 53 -j CT --zone 2
+        COMMIT
+        *nat
+        -A PREROUTING -p tcp -m comment --comment "kuma/mesh/transparent/proxy/inbound" -j KUMA_MESH_INBOUND
+        -A OUTPUT -p udp -m udp --dport 53 -m owner --uid-owner 5678 -j RETURN
+        -A OUTPUT -p udp -m udp --dport 53 -j REDIRECT --to-ports 15053
+        -A OUTPUT -p tcp -m tcp --dport 53 -m owner ! --uid-owner 5678 -j RETURN
+        -A OUTPUT -p tcp -j KUMA_MESH_OUTBOUND
+        -A KUMA_MESH_INBOUND -p tcp -j KUMA_MESH_INBOUND_REDIRECT
+        -A KUMA_MESH_INBOUND_REDIRECT -p tcp -j REDIRECT --to-ports 15006
+        -A KUMA_MESH_OUTBOUND -s 127.0.0.6/32 -o lo -j RETURN
+        -A KUMA_MESH_OUTBOUND ! -d 127.0.0.1/32 -o lo -p tcp -m owner --uid-owner 5678 -j KUMA_MESH_INBOUND_REDIRECT
+        -A KUMA_MESH_OUTBOUND -o lo -p tcp -m owner ! --uid-owner 5678 -j RETURN
+        -A KUMA_MESH_OUTBOUND -m owner --uid-owner 5678 -j RETURN
+        -A KUMA_MESH_OUTBOUND -d 127.0.0.1/32 -j RETURN
+        -A KUMA_MESH_OUTBOUND -j KUMA_MESH_OUTBOUND_REDIRECT
+        -A KUMA_MESH_OUTBOUND_REDIRECT -p tcp -j REDIRECT --to-ports 15001
+        COMMIT
+        """
+
+    private static let kumaWithOptions = """
+        *nat
+        -A PREROUTING -s 10.2.0.0/16 -j RETURN
+        -A PREROUTING -p tcp -j KUMA_MESH_INBOUND
+        -A OUTPUT -p tcp -m multiport --dports 8000:8010 -m owner --uid-owner 1100 -j RETURN
+        -A OUTPUT -p udp -m multiport --dports 53 -m owner --uid-owner 1200 -j RETURN
+        -A OUTPUT -d 10.1.0.0/16 -j RETURN
+        -A OUTPUT -d 192.168.7.7/32 -j RETURN
+        -A OUTPUT -p tcp -j KUMA_MESH_OUTBOUND
+        -A KUMA_MESH_INBOUND -p tcp -m tcp --dport 9090 -j RETURN
+        -A KUMA_MESH_INBOUND -p tcp -m tcp --dport 9091 -j RETURN
+        -A KUMA_MESH_INBOUND -p tcp -j KUMA_MESH_INBOUND_REDIRECT
+        -A KUMA_MESH_INBOUND_REDIRECT -p tcp -j REDIRECT --to-ports 15006
+        -A KUMA_MESH_OUTBOUND -p tcp -m tcp --dport 3306 -j RETURN
+        -A KUMA_MESH_OUTBOUND -s 127.0.0.6/32 -o lo -j RETURN
+        -A KUMA_MESH_OUTBOUND ! -d 127.0.0.1/32 -o lo -p tcp -m owner --uid-owner 5678 -j KUMA_MESH_INBOUND_REDIRECT
+        -A KUMA_MESH_OUTBOUND -o lo -p tcp -m owner ! --uid-owner 5678 -j RETURN
+        -A KUMA_MESH_OUTBOUND -m owner --uid-owner 5678 -j RETURN
+        -A KUMA_MESH_OUTBOUND -d 127.0.0.1/32 -j RETURN
+        -A KUMA_MESH_OUTBOUND -j KUMA_MESH_OUTBOUND_REDIRECT
+        -A KUMA_MESH_OUTBOUND_REDIRECT -p tcp -j REDIRECT --to-ports 15001
         COMMIT
         """
 

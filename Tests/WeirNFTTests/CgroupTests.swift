@@ -15,7 +15,8 @@ struct CgroupTests {
     /// Connects from a cgroup, by bash, and returns who answered.
     private static func ask(_ pod: Pod, from cgroup: String?) throws -> String {
         let join = cgroup.map { "echo $$ > \($0)/cgroup.procs; " } ?? ""
-        return try pod.tool("bash", ["-c", join + "exec 3<>/dev/tcp/203.0.113.7/80; read -t 2 -u 3 who; echo -n $who"])
+        return try pod.tool(
+            "bash", ["-c", join + "exec 3<>/dev/tcp/203.0.113.7/80; read -t 30 -u 3 who; echo -n $who"])
     }
 
     /// Who answers connections from each of these cgroups: the "proxy" or the "far" end.

@@ -22,7 +22,8 @@ final class Socket {
 
     private static func make(_ family: Int32, _ type: __socket_type) throws -> Socket {
         let socket = Socket(try check(Glibc.socket(family, Int32(type.rawValue) | O_CLOEXEC, 0), "socket"))
-        var timeout = timeval(tv_sec: 2, tv_usec: 0)
+        // A hang is an error.
+        var timeout = timeval(tv_sec: 30, tv_usec: 0)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             setsockopt(socket.descriptor, SOL_SOCKET, option, &timeout, socklen_t(MemoryLayout<timeval>.size))
         }
@@ -69,7 +70,7 @@ final class Socket {
     }
 
     /// The next connection; nil when there is none within the time.
-    func accept(milliseconds: Int32 = 1000) throws -> Socket? {
+    func accept(milliseconds: Int32 = 30_000) throws -> Socket? {
         var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard try Self.check(poll(&wanted, 1, milliseconds), "poll") > 0 else { return nil }
         return Socket(try Self.check(Glibc.accept(descriptor, nil, nil), "accept"))

@@ -8,7 +8,6 @@
 #include "two_ends.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -68,10 +67,11 @@ static bool read_by(const struct habit_kind *kind, int fd, uint64_t size, int al
 int habit_command(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"to", required_argument, NULL, 't'},	   {"port", required_argument, NULL, 'p'},
-		{"bytes", required_argument, NULL, 'b'},   {"message", required_argument, NULL, 'm'},
-		{"reader", required_argument, NULL, 'r'},  {"proxy-uid", required_argument, NULL, 'P'},
-		{"uid", required_argument, NULL, 'u'},	   {0},
+		TWO_ENDS_OPTIONS,
+		{"bytes", required_argument, NULL, 'b'},
+		{"message", required_argument, NULL, 'm'},
+		{"reader", required_argument, NULL, 'r'},
+		{0},
 	};
 	struct two_ends t = {.uid = 1000, .proxy_uid = 1337};
 	const struct habit_kind *kind = habit_kinds;
@@ -82,20 +82,14 @@ int habit_command(int argc, char **argv)
 	pid_t child;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 't')
-			t.to = need_endpoint(optarg);
-		else if (option == 'p')
-			t.port = parse_number(optarg, 1, 65535);
-		else if (option == 'b')
+		if (two_ends_option(&t, option, optarg))
+			continue;
+		if (option == 'b')
 			size = (uint64_t)parse_number(optarg, 1, 4 << 20);
 		else if (option == 'm')
 			message = (size_t)parse_number(optarg, 1, 4 << 20);
 		else if (option == 'r')
 			reader = optarg;
-		else if (option == 'P')
-			t.proxy_uid = parse_number(optarg, 0, 65535);
-		else if (option == 'u')
-			t.uid = parse_number(optarg, 0, 65535);
 		else
 			return 64;
 	}

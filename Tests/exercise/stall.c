@@ -7,7 +7,6 @@
 #include "two_ends.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,30 +83,25 @@ static void write_on(int *ends, int count, size_t message, int seconds)
 int stall_command(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"to", required_argument, NULL, 't'},	   {"port", required_argument, NULL, 'p'},
-		{"connections", required_argument, NULL, 'n'}, {"message", required_argument, NULL, 'm'},
-		{"seconds", required_argument, NULL, 's'}, {"proxy-uid", required_argument, NULL, 'P'},
-		{"uid", required_argument, NULL, 'u'},	   {0},
+		TWO_ENDS_OPTIONS,
+		{"connections", required_argument, NULL, 'n'},
+		{"message", required_argument, NULL, 'm'},
+		{"seconds", required_argument, NULL, 's'},
+		{0},
 	};
 	struct two_ends t = {.uid = 1000, .proxy_uid = 1337};
 	int option, count = 1, seconds = 3, *ends;
 	size_t message = 65536;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 't')
-			t.to = need_endpoint(optarg);
-		else if (option == 'p')
-			t.port = parse_number(optarg, 1, 65535);
-		else if (option == 'n')
+		if (two_ends_option(&t, option, optarg))
+			continue;
+		if (option == 'n')
 			count = (int)parse_number(optarg, 1, 10000);
 		else if (option == 'm')
 			message = (size_t)parse_number(optarg, 1, 16 << 20);
 		else if (option == 's')
 			seconds = (int)parse_number(optarg, 1, 600);
-		else if (option == 'P')
-			t.proxy_uid = parse_number(optarg, 0, 65535);
-		else if (option == 'u')
-			t.uid = parse_number(optarg, 0, 65535);
 		else
 			return 64;
 	}

@@ -7,6 +7,18 @@
 /* The parent never writes: its end closes when it ends. */
 static int leash[2];
 
+bool two_ends_option(struct two_ends *t, int option, const char *value)
+{
+	switch (option) {
+	case 't': t->to = need_endpoint(value); break;
+	case 'p': t->port = parse_number(value, 1, 65535); break;
+	case 'u': t->uid = parse_number(value, 0, 65535); break;
+	case 'P': t->proxy_uid = parse_number(value, 0, 65535); break;
+	default: return false;
+	}
+	return true;
+}
+
 static int listen_as(long uid, long port)
 {
 	struct endpoint at = need_address("::", (int)port);

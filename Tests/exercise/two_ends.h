@@ -5,11 +5,21 @@
 
 #include "exercise.h"
 
+#include <getopt.h>
+
 struct two_ends {
 	struct endpoint to;	/* what the application asks for */
 	long port;		/* where the proxy listens */
 	long uid, proxy_uid;
 };
+
+/* Elements of getopt_long's array, each with a letter that two_ends_option() knows. */
+#define TWO_ENDS_OPTIONS                                                                          \
+	{"to", required_argument, NULL, 't'}, {"port", required_argument, NULL, 'p'},             \
+	{"uid", required_argument, NULL, 'u'}, {"proxy-uid", required_argument, NULL, 'P'}
+
+/* Takes one of these options; false if it is another. */
+bool two_ends_option(struct two_ends *t, int option, const char *value);
 
 /*
  * Forks: the child is the proxy, this process the application, each with its

@@ -106,7 +106,7 @@ final class EBPFMechanism {
             near: inherited[0] ?? [])
         if watching {
             let (cookie, changed) = (resolved.cookie, routesChanged)
-            keeper.monitor = try RouteMonitor(keeper.namespace) { changed(cookie) }
+            keeper.monitor = try NamespaceMonitor(keeper.namespace, .routes) { changed(cookie) }
             // What changed before the monitor was there.
             try keeper.table.synchronize(keeper.namespace)
         }

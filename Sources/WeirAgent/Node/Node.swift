@@ -19,6 +19,7 @@ public actor Node {
     var workloads: [ResolvedWorkload.Identifier: NodeWorkload] = [:]
     /// Whether the pods that an earlier agent registered are to stay, because those of today are not known yet.
     var keepsStrangers = false
+    private var isLeftAlone = false
     private(set) var configuration = Configuration()
     private let loaded: Interceptor?
     /// What the kernel's self-test said; nil until a workload's acceleration depends on it.
@@ -177,7 +178,7 @@ public actor Node {
             await remove(present)
         }
         let choice = choice(of: resolved.workload, configuration)
-        guard choice.mechanism == .ebpf, let ebpf else { return try await putNFT(resolved, choice) }
+        guard choice.mechanism == .ebpf, let ebpf else { return try await putNFT(resolved, choice, watching) }
         let fallbackPort = try fallbackPort(for: resolved)
         let id = try ebpf.enter(
             resolved, prepared: slot, fallbackPort: fallbackPort, acceleration: try acceleration(of: resolved, ebpf),
@@ -185,8 +186,10 @@ public actor Node {
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
         try ebpf.steer(resolved, id: id)
-        if resolved.isPod { try complement(resolved) }
-        workloads[resolved.identifier] = NodeWorkload(resolved, id: id, choice: choice, fallback: fallback)
+        let hasRules = try resolved.isPod && complement(resolved)
+        let workload = NodeWorkload(resolved, id: id, choice: choice, fallback: fallback)
+        if hasRules && watching { workload.rules = try RulesKeeper(resolved.namespacePath) }
+        workloads[resolved.identifier] = workload
         announce(resolved, choice)
     }
 
@@ -201,17 +204,21 @@ public actor Node {
     }
 
     /// The rules are in force before the kernel forgets the workload, so that no connection is decided by neither.
-    private func putNFT(_ resolved: ResolvedWorkload, _ choice: MechanismChoice) async throws {
+    private func putNFT(_ resolved: ResolvedWorkload, _ choice: MechanismChoice, _ watching: Bool) async throws {
         try namespaces.apply(resolved)
         try ebpf?.table.remove(resolved.key)
         await workloads[resolved.identifier]?.fallback?.stop()
-        workloads[resolved.identifier] = NodeWorkload(resolved, id: 0, choice: choice, fallback: nil)
+        let workload = NodeWorkload(resolved, id: 0, choice: choice, fallback: nil)
+        if watching { workload.rules = try RulesKeeper(resolved.namespacePath) }
+        workloads[resolved.identifier] = workload
         announce(resolved, choice)
     }
 
     /// What eBPF needs of the namespace beside itself; and what nftables had there goes.
-    private func complement(_ resolved: ResolvedWorkload) throws {
-        if !resolved.policy.interfaces.isEmpty || resolved.workload.policy.dropInvalid {
+    /// - Returns: whether it needs rules.
+    private func complement(_ resolved: ResolvedWorkload) throws -> Bool {
+        let needsRules = !resolved.policy.interfaces.isEmpty || resolved.workload.policy.dropInvalid
+        if needsRules {
             try namespaces.applyForwarded(resolved)
         } else {
             try namespaces.drain(resolved)
@@ -219,6 +226,7 @@ public actor Node {
         if resolved.policy.interceptionMode == .tproxy, !resolved.policy.inboundPorts.ranges.isEmpty {
             try namespaces.installRouting(resolved)
         }
+        return needsRules
     }
 
     private func announce(_ resolved: ResolvedWorkload, _ choice: MechanismChoice) {
@@ -285,12 +293,36 @@ public actor Node {
         ebpf?.synchronizeRoutes(cookie, policies)
     }
 
-    /// Follows selectors whose namespace or cgroup was made anew; called every few seconds.
+    /// From now on nothing is put back or followed: whoever stopped the agent may be about to remove it all.
+    func letBe() { isLeftAlone = true }
+
+    /// Follows selectors whose namespace or cgroup was made anew, and puts back rules that somebody has removed or
+    /// changed; called every few seconds.
     func refresh() async {
+        await followSelectors()
+        for present in workloads.values { await restoreRules(of: present) }
+    }
+
+    private func restoreRules(of present: NodeWorkload) async {
+        guard let rules = present.rules, !isLeftAlone else { return }
+        let name = present.resolved.workload.name
+        do {
+            guard try rules.findsChange(in: present.resolved.namespacePath) else { return }
+            try await put(present.resolved, watching: true)
+            logger.warning(
+                "somebody has removed or changed the nftables rules; they are back", metadata: ["workload": "\(name)"])
+        } catch {
+            logger.error("nftables rules not put back", metadata: ["workload": "\(name)", "error": "\(error)"])
+        }
+    }
+
+    private func followSelectors() async {
         // One that was let go is looked up anew: the kernel gives a new namespace the inode number of an old one.
         for present in workloads.values
-        where present.resolved.held == nil && (present.problem != nil || !present.isCurrent) {
+        where present.resolved.held == nil && (present.problem != nil || !present.isCurrent) && !isLeftAlone {
             do {
+                // Its socket would hold the old namespace.
+                present.rules = nil
                 if present.resolved.isPod { try ebpf?.letGo(of: present.resolved.cookie) }
                 try await put(try ResolvedWorkload(present.workload), watching: true)
             } catch {

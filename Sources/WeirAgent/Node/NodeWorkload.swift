@@ -13,6 +13,8 @@ final class NodeWorkload {
     let id: UInt32
     let choice: MechanismChoice
     var fallback: FallbackProxy?
+    /// Of the nftables rules in its namespace, if there are any and the agent is to keep them.
+    var rules: RulesKeeper?
     /// Why it is not intercepted now.
     var problem: String?
 

@@ -5,7 +5,7 @@ import WeirCore
 final class RouteKeeper {
     let namespace: NetworkNamespace
     let table: RouteTable
-    var monitor: RouteMonitor?
+    var monitor: NamespaceMonitor?
 
     /// - Parameters:
     ///   - written: what an earlier process wrote for the namespace.

@@ -33,6 +33,9 @@ extension NodeCheck {
             details += comparison.differences.prefix(limit).map { "  \($0)" }
             let more = comparison.differences.count - limit
             if more > 0 { details.append("  and \(more) kinds more") }
+            if !comparison.cuts.isEmpty {
+                details.append("  only \(comparison.cuts.joined(separator: ", ")) were tried; others may differ")
+            }
             details += comparison.unknown.map { "  a rule is not understood: \($0)" }
         }
         let whose = Set(foreign.iptables.compactMap(\.rules.mesh)).sorted().joined(separator: ", ")

@@ -45,7 +45,8 @@ extension NodeCheck {
         guard NetworkNamespace.inode(of: one.path) != nil else { throw gone }
         guard try installed.namespaces.counters(of: one) != nil else {
             throw InvalidValue(
-                "somebody has removed the table weir from its network namespace; restart the agent, or run weir load")
+                "somebody has removed the table weir from its network namespace; start the agent, which puts it back, or run weir load"
+            )
         }
     }
 }

@@ -3,16 +3,18 @@
 public struct IPTables: Hashable, Sendable {
     /// Whether these are of ip6tables.
     public let isIPv6: Bool
-    /// By table, then by chain.
+    /// By table, then by chain. Only of those that can redirect.
     private(set) var tables: [String: [String: [IPTablesRule]]] = [:]
 
     /// - Parameter save: what iptables-save prints; counters and comments are passed over.
     public init(save: String, isIPv6: Bool) {
         self.isIPv6 = isIPv6
         var table = ""
+        // What stands in other tables, such as raw's zones of DNS, decides nothing here.
         for line in save.split(separator: "\n") {
             switch line.first {
             case "*": table = String(line.dropFirst())
+            case _ where !["mangle", "nat"].contains(table): continue
             case ":":
                 let chain = line.dropFirst().prefix { $0 != " " }
                 tables[table, default: [:]][String(chain), default: []] += []

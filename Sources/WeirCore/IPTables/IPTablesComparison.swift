@@ -6,13 +6,15 @@ public struct IPTablesComparison: Sendable {
     public let unknown: [String]
     /// How many attempts were decided by both.
     public let count: Int
+    /// Of what not all was tried, because it would take too long: a phrase each, such as "64 of 412 addresses".
+    public let cuts: [String]
 
     /// - Parameter own: the addresses of the namespace.
     public init(_ policy: CompiledPolicy, _ rules: IPTables, own: [Address]) {
-        let attempts = IPTablesProbes(policy, rules, own: own).attempts
+        let probes = IPTablesProbes(policy, rules, own: own)
         var unknown: Set<String> = []
         var found: [Kind: (first: Attempt, count: Int)] = [:]
-        for attempt in attempts {
+        for attempt in probes.attempts {
             let decision = policy.decide(attempt)
             let outcome = rules.decide(attempt)
             if case .unknown(let rule) = outcome { unknown.insert(rule.text) }
@@ -22,7 +24,8 @@ public struct IPTablesComparison: Sendable {
         }
         differences = found.map { Self.sentence($0, $1.first, more: $1.count - 1, policy) }.sorted()
         self.unknown = unknown.sorted()
-        count = attempts.count
+        count = probes.attempts.count
+        cuts = probes.cuts
     }
 
     private struct Kind: Hashable {

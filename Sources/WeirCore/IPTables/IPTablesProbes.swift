@@ -2,36 +2,47 @@
 /// has, from everybody that either names, to the namespace itself and away from it.
 struct IPTablesProbes {
     private(set) var attempts: [Attempt] = []
+    /// Of what not all was tried, a phrase each: "64 of 412 addresses".
+    private(set) var cuts: [String] = []
 
     private let own: [Address]
-    private let owners: [(uid: UInt32, gid: UInt32)]
+    private var owners: [(uid: UInt32, gid: UInt32)] = []
 
-    /// At most so many of each are taken; the rest is like them.
+    /// At most so many of each are taken.
     private static let limit = (addresses: 64, ports: 128, owners: 6)
 
     /// - Parameter own: the addresses of the namespace.
     init(_ policy: CompiledPolicy, _ rules: IPTables, own: [Address]) {
         self.own = own.filter { $0.isIPv4 != rules.isIPv6 && !$0.isLoopback }
-        owners = Self.owners(policy, rules)
         let loopback: [Address] =
             rules.isIPv6 ? [.loopback6, Address(high: 0, low: 6)] : [.loopback4, Address(ipv4: 0x7f00_0006)]
         // Of documentation's ranges: RFC 3849 and RFC 5737.
         let away =
             rules.isIPv6 ? Address(high: 0x2001_0db8_cafe_0000, low: 7) : Address(ipv4: 0xc633_6407)
         let places = loopback + [away] + self.own.prefix(2)
-        let addresses = Self.addresses(policy, rules).prefix(Self.limit.addresses)
-        let ports = Self.ports(policy, rules).prefix(Self.limit.ports)
+        let addresses = take(Self.limit.addresses, of: Self.addresses(policy, rules), "addresses")
+        let ports = take(Self.limit.ports, of: Self.ports(policy, rules), "ports")
+        owners = [Self.nobody] + take(Self.limit.owners, of: Self.owners(policy, rules), "uids and gids")
         for port in ports { for place in places { addOutbound(place, port, away) } }
+        // As proxies hand inbound connections to their application.
+        for place in places { addOutbound(place, 80, away, from: loopback[1]) }
         for address in addresses { for port in [53, 80, 64_999] as [UInt16] { addOutbound(address, port, away) } }
         for port in ports { addInbound(port, from: away) }
         for address in addresses { for port in [80, 64_999] as [UInt16] { addInbound(port, from: address) } }
     }
 
-    private mutating func addOutbound(_ destination: Address, _ port: UInt16, _ away: Address) {
+    private mutating func take<Element>(_ limit: Int, of all: [Element], _ what: String) -> ArraySlice<Element> {
+        if all.count > limit { cuts.append("\(limit) of \(all.count) \(what)") }
+        return all.prefix(limit)
+    }
+
+    private mutating func addOutbound(
+        _ destination: Address, _ port: UInt16, _ away: Address, from bound: Address? = nil
+    ) {
         let isLocal = own.contains(destination) || destination.isLoopback
         // What the kernel would choose (ip(7), RFC 6724 rule 1).
         let source: Address? =
-            destination.isLoopback && destination.isIPv4 ? .loopback4 : isLocal ? destination : own.first
+            bound ?? (destination.isLoopback && destination.isIPv4 ? .loopback4 : isLocal ? destination : own.first)
         for transport in Transport.allCases {
             for owner in owners {
                 attempts.append(
@@ -68,12 +79,12 @@ struct IPTablesProbes {
         return unique(edges.filter { $0.isIPv4 != rules.isIPv6 && !$0.isUnspecified })
     }
 
+    private static let nobody: (uid: UInt32, gid: UInt32) = (65534, 65534)
+
     private static func owners(_ policy: CompiledPolicy, _ rules: IPTables) -> [(uid: UInt32, gid: UInt32)] {
-        let nobody: UInt32 = 65534
         let uids = policy.owners.filter { $0.kind == .uid }.map(\.id) + rules.users
         let gids = policy.owners.filter { $0.kind == .gid }.map(\.id) + rules.groups
-        let some = unique(uids).map { (uid: $0, gid: nobody) } + unique(gids).map { (uid: nobody, gid: $0) }
-        return [(nobody, nobody)] + some.prefix(limit.owners)
+        return unique(uids).map { (uid: $0, gid: nobody.gid) } + unique(gids).map { (uid: nobody.uid, gid: $0) }
     }
 
     private static func unique<Element: Hashable>(_ elements: [Element]) -> [Element] {

@@ -1,0 +1,52 @@
+import CWeirBPF
+import Dispatch
+import Glibc
+
+/// Tells when something of a network namespace changes.
+public final class NamespaceMonitor {
+    public enum Subject: Sendable {
+        /// Interfaces, addresses and routes.
+        case routes
+        /// Anything of nftables, also what iptables-nft does.
+        case rules
+    }
+
+    private let source: any DispatchSourceRead
+
+    /// - Parameter changed: called on a queue of its own, once for a burst of changes.
+    public init(
+        _ namespace: borrowing NetworkNamespace, _ subject: Subject, changed: @escaping @Sendable () -> Void
+    ) throws(BPFError) {
+        let raw = try namespace.enter { () throws(BPFError) -> Int32 in
+            let netlink = try Netlink(groups: subject.groups, protocol: subject.protocol)
+            let own = fcntl(netlink.descriptor.raw, F_DUPFD_CLOEXEC, 0)
+            if own < 0 { throw BPFError(code: errno, operation: "duplicate", subject: "a netlink socket") }
+            return own
+        }
+        let source = DispatchSource.makeReadSource(fileDescriptor: raw, queue: DispatchQueue(label: "weir.namespace"))
+        source.setEventHandler {
+            usleep(20_000)  // let a burst finish; one reading serves all of it
+            var buffer = [UInt8](repeating: 0, count: 16 << 10)
+            // ENOBUFS means that changes were lost, which one more reading mends as well.
+            while recv(raw, &buffer, buffer.count, Int32(MSG_DONTWAIT)) > 0 {}
+            changed()
+        }
+        source.setCancelHandler { close(raw) }
+        source.resume()
+        self.source = source
+    }
+
+    deinit { source.cancel() }
+}
+
+extension NamespaceMonitor.Subject {
+    fileprivate var `protocol`: Int32 { self == .routes ? NETLINK_ROUTE : NETLINK_NETFILTER }
+
+    fileprivate var groups: UInt32 {
+        switch self {
+        case .routes:
+            UInt32(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE)
+        case .rules: 1 << (7 - 1)  // NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h
+        }
+    }
+}

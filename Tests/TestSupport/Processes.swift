@@ -1,0 +1,16 @@
+import Foundation
+
+/// Processes that are not this one's children.
+public enum Processes {
+    /// A zombie does not run, although its parent may be slow to say so: its sockets are closed.
+    public static func isRunning(_ pid: Int32) -> Bool {
+        let fields = Workspace.read("/proc/\(pid)/stat").split(separator: ")").last?.split(separator: " ")
+        return fields?.first.map { $0 != "Z" && $0 != "X" } ?? false
+    }
+
+    /// Kills it, and waits for its end.
+    public static func kill(_ pid: Int32) throws {
+        Foundation.kill(pid, SIGKILL)
+        if Eventually.value({ isRunning(pid) ? nil : true }) == nil { throw TestError("process \(pid) does not end") }
+    }
+}
