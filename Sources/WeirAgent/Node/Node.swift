@@ -10,7 +10,7 @@ public import WeirProxy
 public actor Node {
     let logger: Logger
     let namespaces: NFTMechanism
-    private let pins: PinDirectory
+    let pins: PinDirectory
     private let accessLog: AccessLog?
     /// Nil while no workload wants it, or when the kernel has refused it.
     private(set) var ebpf: EBPFMechanism?
@@ -21,6 +21,8 @@ public actor Node {
     var keepsStrangers = false
     private(set) var configuration = Configuration()
     private let loaded: Interceptor?
+    /// Since when this process sees installations that were taken over from.
+    var predecessorsSince: ContinuousClock.Instant?
     /// What the kernel's self-test said; nil until a workload's acceleration depends on it.
     private(set) var tested: AccelerationStatus?
     /// Gets the maps, once there are any.
@@ -47,6 +49,7 @@ public actor Node {
         do {
             try await apply(configuration, watching: watching)
         } catch {
+            ebpf?.interceptor.giveUp()
             if !wasInstalled {
                 Interceptor.uninstall(pins)
                 _ = try? namespaces.removeAll()
@@ -96,6 +99,7 @@ public actor Node {
         try removeStrangers(keeping: kept)
         let slots = try ebpf?.prepare(resolved.filter { choice(of: $0.workload, new).mechanism == .ebpf }) ?? [:]
         for one in resolved + moved { try await put(one, slot: slots[one.key], watching: watching) }
+        if !keepsStrangers { try takeOver() }
         try forgetUnused()
     }
 
@@ -172,7 +176,10 @@ public actor Node {
     }
 
     /// - Parameter slot: of its policy, when that is in the kernel already.
-    func put(_ resolved: ResolvedWorkload, slot: UInt32? = nil, watching: Bool) async throws {
+    /// - Parameter isEmpty: whether nothing runs in its namespace yet; spares the look for listeners.
+    func put(
+        _ resolved: ResolvedWorkload, slot: UInt32? = nil, watching: Bool, isEmpty: Bool = false
+    ) async throws {
         if let present = workloads[resolved.identifier], present.resolved.key != resolved.key {
             await remove(present)
         }
@@ -184,7 +191,7 @@ public actor Node {
             budget: resolved.workload.accelerationBudget ?? configuration.accelerationBudget, watching: watching)
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
-        try ebpf.steer(resolved, id: id)
+        try ebpf.steer(resolved, id: id, isEmpty: isEmpty)
         if resolved.isPod { try complement(resolved) }
         workloads[resolved.identifier] = NodeWorkload(resolved, id: id, choice: choice, fallback: fallback)
         announce(resolved, choice)
@@ -287,6 +294,7 @@ public actor Node {
 
     /// Follows selectors whose namespace or cgroup was made anew; called every few seconds.
     func refresh() async {
+        retirePredecessors()
         // One that was let go is looked up anew: the kernel gives a new namespace the inode number of an old one.
         for present in workloads.values
         where present.resolved.held == nil && (present.problem != nil || !present.isCurrent) {
