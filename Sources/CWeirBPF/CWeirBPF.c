@@ -67,6 +67,88 @@ void weir_log_capture(char *buffer, size_t size)
 	libbpf_set_print(log_print);
 }
 
+/* What libbpf gave to the kernel with the last sk_lookup program of this thread. */
+static __thread struct bpf_prog_load_opts last_options;
+
+static int keep_options(struct bpf_program *program, struct bpf_prog_load_opts *options, long cookie)
+{
+	(void)program;
+	(void)cookie;
+	last_options = *options;
+	return 0;
+}
+
+__attribute__((constructor)) static void watch_options(void)
+{
+	LIBBPF_OPTS(libbpf_prog_handler_opts, options, .prog_prepare_load_fn = keep_options);
+
+	libbpf_register_prog_handler("sk_lookup", BPF_PROG_TYPE_SK_LOOKUP, BPF_SK_LOOKUP, &options);
+}
+
+struct weir_copier {
+	struct bpf_prog_load_opts options;
+	const char *name;
+	size_t count;
+	int map; /* stands in the instructions */
+	struct bpf_insn instructions[];
+};
+
+struct weir_copier *weir_copier_new(struct bpf_program *program, int own_map)
+{
+	size_t count = bpf_program__insn_cnt(program);
+	size_t size = count * sizeof(struct bpf_insn);
+	struct weir_copier *copier = malloc(sizeof(*copier) + size);
+
+	if (!copier)
+		return NULL;
+	copier->options = last_options;
+	copier->options.log_level = 0;
+	copier->options.log_size = 0;
+	copier->options.log_buf = NULL;
+	copier->name = bpf_program__name(program);
+	copier->count = count;
+	copier->map = own_map;
+	memcpy(copier->instructions, bpf_program__insns(program), size);
+	return copier;
+}
+
+int weir_copier_load(struct weir_copier *copier, int other)
+{
+	for (size_t i = 0; i < copier->count; i++) {
+		struct bpf_insn *instruction = &copier->instructions[i];
+
+		if (instruction->code == (BPF_LD | BPF_IMM | BPF_DW) &&
+		    instruction->src_reg == BPF_PSEUDO_MAP_VALUE && instruction->imm == copier->map)
+			instruction->imm = other;
+	}
+	copier->map = other;
+	return bpf_prog_load(BPF_PROG_TYPE_SK_LOOKUP, copier->name, "Dual BSD/GPL", copier->instructions,
+			     copier->count, &copier->options);
+}
+
+void weir_copier_free(struct weir_copier *copier)
+{
+	free(copier);
+}
+
+int weir_constant_create(const char *name, uint64_t value)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_RDONLY_PROG);
+	int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(__u32), sizeof(value), 1, &options);
+	__u32 zero = 0;
+	int error;
+
+	if (map < 0)
+		return map;
+	error = bpf_map_update_elem(map, &zero, &value, 0);
+	if (!error)
+		error = bpf_map_freeze(map);
+	if (!error)
+		return map;
+	close(map);
+	return error;
+}
+
 struct bpf_object *weir_object_open(const void *data, size_t size, const char *name, int *error)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name);

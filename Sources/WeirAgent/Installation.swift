@@ -13,7 +13,7 @@ public enum Installation {
         let pins = PinDirectory(path: "\(agent.bpffs)/\(agent.pins)")
         // While the programs still redirect what the rules will.
         let replaced = ReplacedRules.restoreAll(pins)
-        let isThere = pins.exists || !pins.leftovers().isEmpty
+        let isThere = pins.exists || !pins.leftovers().isEmpty || !pins.predecessors().isEmpty
         let count = Interceptor.uninstall(pins)
         let namespaces = try NFTMechanism(pins).removeAll()
         let runs = RunLeftovers.remove()

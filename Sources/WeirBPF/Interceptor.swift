@@ -1,6 +1,7 @@
 public import CWeirABI
 import CWeirBPF
 import Glibc
+import Synchronization
 
 /// The programs in the kernel: loaded, attached to a cgroup, usually the root, and either pinned (they outlive this process) or
 /// private (they end with it).
@@ -9,11 +10,15 @@ public final class Interceptor: Sendable {
     /// Where the installation is pinned; nil for a private one.
     public let pins: PinDirectory?
     private let links: [Int32]
+    /// Nil: nothing is to be taken over, or it was of this version.
+    let succession: Succession?
+    private let steering = Mutex<SteeringPrograms?>(nil)
 
-    private init(maps: Maps, pins: PinDirectory?, links: [Int32] = []) {
+    private init(maps: Maps, pins: PinDirectory?, links: [Int32] = [], succession: Succession? = nil) {
         self.maps = maps
         self.pins = pins
         self.links = links
+        self.succession = succession
     }
 
     deinit {
@@ -55,15 +60,14 @@ public final class Interceptor: Sendable {
                 code: ENOENT, operation: "find", subject: "Weir's programs under \(pins.path)",
                 advice: "start the agent (weir agent) or install them (weir load)")
         }
-        let interceptor = Interceptor(maps: try Maps { name throws(BPFError) in try pins.map(name) }, pins: pins)
-        let version = try interceptor.settings().abi_version
+        let version = try pins.version()
         guard version == UInt32(WEIR_ABI_VERSION) else {
             throw BPFError(
                 code: EPROTO, operation: "use",
                 subject: "the maps under \(pins.path), which have version \(version) and not \(WEIR_ABI_VERSION)",
-                advice: "run weir unload with the version that installed them, then start again")
+                advice: "use the weir that installed them, or start this one's agent, which takes over")
         }
-        return interceptor
+        return Interceptor(maps: try Maps { name throws(BPFError) in try pins.map(name) }, pins: pins)
     }
 
     /// Loads programs that end with this process.
@@ -83,16 +87,17 @@ public final class Interceptor: Sendable {
         }
     }
 
-    /// Installs the programs, or puts this version's programs into the links of those that are installed.
+    /// Installs the programs, or puts this version's programs into the links of those that are installed. Where the
+    /// installed maps are of another version, the old programs decide until `takeOver`.
     /// - Parameter cgroup: what a new installation is attached to; nil for the root.
     public static func install(
         _ pins: PinDirectory = PinDirectory(), cgroup: String? = nil
     ) throws(BPFError) -> Interceptor {
         try Host.require()
         let root = try attachment(cgroup)
-        for leftover in pins.leftovers() { leftover.removeAll() }
-        if pins.exists { return try upgrade(pins, root) }
-        if access(pins.path, F_OK) == 0 { pins.removeAll() }
+        try clearLeftovers(pins)
+        if pins.exists, pins.isOfThisVersion { return try upgrade(pins, root) }
+        if !pins.exists { pins.removeAll() }
         let object = try loadMain(reusing: nil)
         let staging = pins.staging
         do {
@@ -104,10 +109,13 @@ public final class Interceptor: Sendable {
             for name in unattached {
                 if let program = object.program(name) { try staging.pin(program, "programs/\(name)") }
             }
-            let interceptor = Interceptor(maps: try Maps { name throws(BPFError) in try staging.map(name) }, pins: pins)
+            let maps = try Maps { name throws(BPFError) in try staging.map(name) }
+            let succession = pins.exists ? try Succession(object, staging, pins: pins, cgroup: root) : nil
+            let interceptor = Interceptor(maps: maps, pins: pins, succession: succession)
             try interceptor.initialize()
-            // Each namespace loads its own later; a kernel that does not take it is to be found out now.
-            _ = try Steering.load(cookie: 0, interceptor.maps)
+            // A kernel that does not take it is to be found out now.
+            _ = try interceptor.steeringProgram(for: 0)
+            if succession != nil { return interceptor }
             let links = try attach(object, to: root)
             defer { for link in links { close(link.link) } }
             for link in links { try staging.pin(link.link, "links/\(link.program)") }
@@ -117,6 +125,15 @@ public final class Interceptor: Sendable {
         } catch {
             staging.removeAll()
             throw error
+        }
+    }
+
+    /// A copy of the inbound program for one namespace.
+    func steeringProgram(for cookie: UInt64) throws(BPFError) -> Descriptor {
+        try steering.withLock { programs throws(BPFError) in
+            let made = if let programs { programs } else { try SteeringPrograms(maps) }
+            programs = made
+            return try made.program(for: cookie)
         }
     }
 
@@ -154,17 +171,13 @@ public final class Interceptor: Sendable {
     @discardableResult
     public static func uninstall(_ pins: PinDirectory = PinDirectory()) -> Int {
         var count = 0
-        for directory in [pins] + pins.leftovers() {
+        for directory in [pins] + pins.leftovers() + pins.predecessors() {
             for folder in ["links", "netns"] {
-                for name in directory.names(in: folder) {
-                    guard let link = try? directory.open("\(folder)/\(name)") else { continue }
-                    // Detached now, not when the last holder lets go.
-                    if bpf_link_detach(link) == 0 { count += 1 }
-                    close(link)
-                }
+                for name in directory.names(in: folder) where directory.detach("\(folder)/\(name)") { count += 1 }
             }
-            // Open connections keep the program of the short cut; without a workload it lets everything pass.
-            try? ShortCut.turnOff(directory)
+            // Open connections keep the program of the short cut; without a workload it lets everything pass. Another
+            // version's maps cannot be written by this one; those connections stay as they are.
+            if directory.isOfThisVersion { try? ShortCut.turnOff(directory) }
             directory.removeAll()
         }
         return count
@@ -210,7 +223,7 @@ public final class Interceptor: Sendable {
         return links
     }
 
-    private static func attach(_ program: Int32, _ hook: Hook, to root: String) throws(BPFError) -> Int32 {
+    static func attach(_ program: Int32, _ hook: Hook, to root: String) throws(BPFError) -> Int32 {
         let cgroup = try Descriptor(path: root)
         let link = weir_link_create(program, cgroup.raw, hook.type)
         guard link >= 0 else {

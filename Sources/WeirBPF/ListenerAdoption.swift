@@ -24,7 +24,7 @@ public enum ListenerAdoption {
         return found
     }
 
-    private static func pids() -> [Int32] {
+    static func pids() -> [Int32] {
         names("/proc").compactMap { Int32($0) }
     }
 

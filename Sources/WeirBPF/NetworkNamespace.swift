@@ -27,6 +27,18 @@ public struct NetworkNamespace: ~Copyable, Sendable {
         return cookie
     }
 
+    /// The namespace of a cookie, if it is there: by the path that it had, or by a process that lives in it.
+    public static func find(_ cookie: UInt64, at path: String) -> NetworkNamespace? {
+        if let named = try? NetworkNamespace(path: path), named.cookie == cookie { return named }
+        var seen: Set<UInt64> = []
+        for pid in ListenerAdoption.pids() {
+            let path = "/proc/\(pid)/ns/net"
+            guard let inode = inode(of: path), seen.insert(inode).inserted else { continue }
+            if let found = try? NetworkNamespace(path: path), found.cookie == cookie { return found }
+        }
+        return nil
+    }
+
     /// The one this process lives in.
     public static func current() throws(BPFError) -> NetworkNamespace {
         try NetworkNamespace(path: "/proc/self/ns/net")

@@ -76,13 +76,23 @@ struct Object: ~Copyable {
         try WeirBPF.check(bpf_map__reuse_fd(mine, map.raw), "reuse", "the map \(map.name)")
     }
 
-    /// Sets a constant, which is alone in its section, before the object is loaded.
-    func setConstant<Value: BitwiseCopyable>(_ value: Value, section: String = ".rodata.weir") throws(BPFError) {
+    /// A program as libbpf knows it; nil when there is none of the name.
+    func handle(_ name: String) -> OpaquePointer? { bpf_object__find_program_by_name(pointer, name) }
+
+    /// The descriptor of the map of a constant that is alone in its section, of a loaded object.
+    func constant(section: String) -> Int32? { self.section(section).map { bpf_map__fd($0) } }
+
+    private func section(_ name: String) -> OpaquePointer? {
         var map = bpf_object__next_map(pointer, nil)
-        while let current = map, !String(cString: bpf_map__name(current)).hasSuffix(section) {
+        while let current = map, !String(cString: bpf_map__name(current)).hasSuffix(name) {
             map = bpf_object__next_map(pointer, current)
         }
-        guard let map else { return }
+        return map
+    }
+
+    /// Sets a constant, which is alone in its section, before the object is loaded.
+    func setConstant<Value: BitwiseCopyable>(_ value: Value, section: String) throws(BPFError) {
+        guard let map = self.section(section) else { return }
         var value = value
         try WeirBPF.check(
             bpf_map__set_initial_value(map, &value, MemoryLayout<Value>.size), "set", "the constants of the BPF object")

@@ -1,3 +1,4 @@
+import CWeirABI
 import CWeirBPF
 import Glibc
 
@@ -17,7 +18,20 @@ public struct PinDirectory: Sendable {
     static let folders = ["maps", "links", "netns", "programs"]
 
     /// Whether programs are installed.
-    public var exists: Bool { access("\(path)/maps/weir_settings", F_OK) == 0 }
+    public var exists: Bool { has("maps/weir_settings") }
+
+    /// The version of the installed maps' layout, which every version has at the same place.
+    func version() throws(BPFError) -> UInt32 {
+        let settings = try map("weir_settings")
+        var value = [UInt8](repeating: 0, count: Int(try settings.info().value_size))
+        var zero: UInt32 = 0
+        try check(bpf_map_lookup_elem(settings.raw, &zero, &value), "read", "weir_settings")
+        let place = MemoryLayout<weir_settings>.offset(of: \.abi_version) ?? 4
+        return value.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: place, as: UInt32.self) }
+    }
+
+    /// Whether this version's programs can use the maps.
+    var isOfThisVersion: Bool { (try? version()) == UInt32(WEIR_ABI_VERSION) }
 
     /// A directory beside this one, in which an installation is prepared. (bpffs refuses names with a dot.)
     var staging: PinDirectory { PinDirectory(path: "\(path)-new-\(getpid())") }
@@ -49,6 +63,18 @@ public struct PinDirectory: Sendable {
         Map(name: name, owning: try open("maps/\(name)"))
     }
 
+    func has(_ name: String) -> Bool { access("\(path)/\(name)", F_OK) == 0 }
+
+    /// Detaches a link now, not when the last holder lets go, and removes its pin.
+    /// - Returns: whether it was attached.
+    @discardableResult
+    func detach(_ name: String) -> Bool {
+        guard let link = try? open(name) else { return false }
+        defer { close(link) }
+        remove(name)
+        return bpf_link_detach(link) == 0
+    }
+
     func remove(_ name: String) {
         unlink("\(path)/\(name)")
     }
@@ -70,13 +96,22 @@ public struct PinDirectory: Sendable {
 
     /// What killed processes left half prepared beside this directory.
     public func leftovers() -> [PinDirectory] {
+        beside("new").filter { kill($0.process, 0) != 0 }.map(\.directory)
+    }
+
+    /// Installations that another has taken over from, which still follow the connections that they decided.
+    public func predecessors() -> [PinDirectory] { beside("old").map(\.directory) }
+
+    /// The name under which an installation of a process goes on as a predecessor.
+    func predecessor(_ process: String) -> PinDirectory { PinDirectory(path: "\(path)-old-\(process)") }
+
+    private func beside(_ what: String) -> [(directory: PinDirectory, process: Int32)] {
         guard let slash = path.lastIndex(of: "/") else { return [] }
         let parent = String(path[..<slash])
-        let prefix = "\(path[path.index(after: slash)...])-new-"
-        let dead = Self.list(parent).filter { name in
-            name.hasPrefix(prefix) && Int32(name.dropFirst(prefix.count)).map { kill($0, 0) != 0 } ?? false
+        let prefix = "\(path[path.index(after: slash)...])-\(what)-"
+        return Self.list(parent).filter { $0.hasPrefix(prefix) }.compactMap { name in
+            Int32(name.dropFirst(prefix.count)).map { (PinDirectory(path: "\(parent)/\(name)"), $0) }
         }
-        return dead.map { PinDirectory(path: "\(parent)/\($0)") }
     }
 
     private static func list(_ path: String) -> [String] {

@@ -75,13 +75,13 @@ public final class WorkloadTable {
         accelerationBudget: Int = 0
     ) throws(BPFError) -> UInt32 {
         var value = weir_workload()
-        let earlier = try self.value(of: key)
-        if let earlier, RegisteredWorkload(key: key, value: earlier).name == name {
+        Self.store(name, in: &value)
+        // What the kernel keeps of both names is compared.
+        if let earlier = try self.value(of: key), Self.haveOneName(earlier, value) {
             value = earlier
         } else {
             value.id = try nextID()
             value.since_ns = Self.now()
-            Self.store(name, in: &value)
         }
         value.policy = slot
         value.role = UInt8(WEIR_ROLE_WORKLOAD.rawValue)
@@ -179,6 +179,12 @@ public final class WorkloadTable {
     private static func store(_ name: String, in value: inout weir_workload) {
         withUnsafeMutableBytes(of: &value.name) { bytes in
             bytes.copyBytes(from: name.utf8.prefix(bytes.count - 1))
+        }
+    }
+
+    private static func haveOneName(_ one: weir_workload, _ other: weir_workload) -> Bool {
+        withUnsafeBytes(of: one.name) { one in
+            withUnsafeBytes(of: other.name) { one.elementsEqual($0) }
         }
     }
 

@@ -3,25 +3,43 @@ import Foundation
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
+import Synchronization
 public import WeirCore
 
 /// The Kubernetes API, as far as pods of one node need it.
 public final class APIServer: Sendable {
-    private let access: ClusterAccess
-    private let client: HTTPClient
+    /// The client changes when the cluster's authority does.
+    private let connection: Mutex<(access: ClusterAccess, client: HTTPClient)>
 
     /// - Throws: a sentence that names the certificate or key which cannot be read.
     public init(_ access: ClusterAccess) throws(InvalidValue) {
-        self.access = access
+        connection = Mutex((access, try Self.client(access)))
+    }
+
+    private static func client(_ access: ClusterAccess) throws(InvalidValue) -> HTTPClient {
         var configuration = HTTPClient.Configuration(tlsConfiguration: try access.tls())
         configuration.timeout.connect = .seconds(10)
         // A watch says something each minute (bookmarks); three of them missing means that nobody is there.
         configuration.timeout.read = .minutes(3)
         configuration.httpVersion = .http1Only
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
-    public func close() async { try? await client.shutdown() }
+    public func close() async { try? await connection.withLock(\.client).shutdown() }
+
+    /// What requests are made with from now on. Those of before go on, or fail and are made again.
+    private func current() throws(InvalidValue) -> (access: ClusterAccess, client: HTTPClient) {
+        try connection.withLock { connection throws(InvalidValue) in
+            guard let file = connection.access.authorityFile else { return connection }
+            let authorities = try ClusterAccess.text(file, "the cluster's authority")
+            guard authorities != connection.access.authorities else { return connection }
+            let old = connection.client
+            connection.access.authorities = authorities
+            connection.client = try Self.client(connection.access)
+            Task { try? await old.shutdown() }
+            return connection
+        }
+    }
 
     /// One pod, as it is now.
     /// - Throws: `APIError`, not found included, or what kept the server from being reached.
@@ -79,6 +97,7 @@ public final class APIServer: Sendable {
     private static func selector(_ node: String) -> String { "fieldSelector=spec.nodeName%3D\(node)" }
 
     private func get(_ target: String, timeout: TimeAmount) async throws -> HTTPClientResponse {
+        let (access, client) = try current()
         var request = HTTPClientRequest(url: access.server + target)
         request.headers.add(name: "Accept", value: "application/json")
         request.headers.add(name: "User-Agent", value: "weir")

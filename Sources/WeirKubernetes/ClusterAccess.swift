@@ -7,6 +7,8 @@ public struct ClusterAccess: Sendable {
     public var server: String
     /// PEM; nil: the system's authorities.
     public var authorities: String?
+    /// Where they are read again: the kubelet writes the file anew when the cluster gets another authority.
+    public var authorityFile: String?
     public var credentials: Credentials
 
     public enum Credentials: Sendable {
@@ -18,9 +20,10 @@ public struct ClusterAccess: Sendable {
         case certificate(String, key: String)
     }
 
-    public init(server: String, authorities: String?, credentials: Credentials) {
+    public init(server: String, authorities: String?, authorityFile: String? = nil, credentials: Credentials) {
         self.server = server
         self.authorities = authorities
+        self.authorityFile = authorityFile
         self.credentials = credentials
     }
 
@@ -42,9 +45,10 @@ public struct ClusterAccess: Sendable {
                     + "name a file with agent.kubernetes.kubeconfig")
         }
         let address = host.contains(":") ? "[\(host)]" : host
+        let authority = "\(account)/ca.crt"
         return ClusterAccess(
-            server: "https://\(address):\(port)", authorities: try text("\(account)/ca.crt", "the cluster's authority"),
-            credentials: .tokenFile("\(account)/token"))
+            server: "https://\(address):\(port)", authorities: try text(authority, "the cluster's authority"),
+            authorityFile: authority, credentials: .tokenFile("\(account)/token"))
     }
 
     /// - Parameter what: what it is, for the sentence.

@@ -80,6 +80,40 @@ extension EndToEnd {
             process.stop(SIGKILL)
         }
 
+        /// A pod by nftables that was found through a process: what is written down of it is all that is left when the
+        /// agent and the process have ended.
+        @Test func aPodThatOnlyItsNoteKnows() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let server = try FakeAPIServer()
+            let mode = #""sidecar.istio.io/interceptionMode": "TPROXY""#
+            let pod = try SimulatedPod(number: 0, annotations: mode, proxyUser: 2000)
+            try server.put(pod.object)
+            let installation = try Installation()
+            try installation.configure([], mechanism: "auto", kubernetes: server)
+            let cgroup = try Cgroup()
+            var place = pod.namespace.place
+            place.cgroup = "\(cgroup.path)/kubepods/pod\(pod.uid)"
+            try FileManager.default.createDirectory(
+                atPath: try #require(place.cgroup), withIntermediateDirectories: true)
+            let found = try ChildProcess(["sleep", "120"], in: place)
+            let agent = try installation.startAgent(in: .withoutBPF)
+            try agent.waitForLine("workload registered", in: .errors)
+            let question = ["explain", "shop/\(pod.name)", "198.51.100.1:80", "--uid", "2000"]
+            let answer = try installation.succeed(question)
+            #expect(answer.contains("direct (proxy)"))
+            #expect(try hasRules(pod))
+
+            agent.stop(SIGKILL)
+            let other = try ChildProcess(["sleep", "120"], in: pod.namespace.place)
+            found.stop(SIGKILL)
+            #expect(try installation.succeed(question) == answer)
+            #expect(try installation.succeed(["workloads"]).contains("pod \(pod.uid)"))
+            #expect(try installation.succeed(["unload"]).contains("1 namespaces cleaned"))
+            #expect(try !hasRules(pod))
+            other.stop(SIGKILL)
+        }
+
         private func expect(_ pod: SimulatedPod, by mechanism: String, _ installation: Installation) throws {
             let list = try installation.succeed(["workloads"])
             observed("a pod by \(mechanism)", list)

@@ -1,10 +1,12 @@
 """The part of a Kubernetes API server that an agent asks for, on a free port of 127.0.0.1, which it prints.
 
+apiserver.py [CERTIFICATE]: a PEM file with certificate and key makes it speak TLS.
+
 Tests steer it by POST: /fake/put with a Pod, /fake/delete/NAMESPACE/NAME, /fake/bookmark, /fake/break (watches end),
 /fake/expire (versions of before are "410 Gone"), /fake/token with the token to ask for from now on.
 GET /fake/requests gives what was asked for, a line a request.
 """
-import http.server, json, threading
+import http.server, json, ssl, sys, threading
 from urllib.parse import parse_qs, urlparse
 
 lock = threading.Condition()
@@ -117,5 +119,9 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 server = Server(("127.0.0.1", 0), Handler)
+if sys.argv[1:]:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(sys.argv[1])
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
 print(server.server_address[1], flush=True)
 server.serve_forever()

@@ -5,15 +5,17 @@ public final class FakeAPIServer: Sendable {
     public let url: String
     private let process: ChildProcess
 
-    public init() throws {
-        let process = try ChildProcess(["python3", try Workspace.fixture("apiserver.py")])
+    /// - Parameter certificate: path of a PEM file with certificate and key; nil: it speaks plain HTTP.
+    public init(certificate: String? = nil) throws {
+        let options = certificate.map { [$0] } ?? []
+        let process = try ChildProcess(["python3", try Workspace.fixture("apiserver.py")] + options)
         let port = Eventually.value {
             process.output.split(separator: "\n", omittingEmptySubsequences: false).count > 1
                 ? Int(process.output.trimmingCharacters(in: .newlines)) : nil
         }
         guard let port else { throw TestError("the API server does not start", output: process.errors) }
         self.process = process
-        url = "http://127.0.0.1:\(port)"
+        url = "\(certificate == nil ? "http" : "https")://127.0.0.1:\(port)"
     }
 
     public func put(_ pod: String) throws { try post("put", pod) }
@@ -28,7 +30,7 @@ public final class FakeAPIServer: Sendable {
 
     /// The targets of all requests, in order.
     public func requests() throws -> [String] {
-        try Command.run(["curl", "-sf", "\(url)/fake/requests"]).split(separator: "\n").map(String.init)
+        try Command.run(["curl", "-skf", "\(url)/fake/requests"]).split(separator: "\n").map(String.init)
     }
 
     /// A kubeconfig that leads here.
@@ -45,6 +47,6 @@ public final class FakeAPIServer: Sendable {
 
     private func post(_ what: String, _ body: String = "") throws {
         try Command.run(
-            ["curl", "-sf", "-X", "POST", "--data-binary", "@-", "\(url)/fake/\(what)"], stdin: body)
+            ["curl", "-skf", "-X", "POST", "--data-binary", "@-", "\(url)/fake/\(what)"], stdin: body)
     }
 }

@@ -7,9 +7,13 @@ public final class SimulatedPod: Sendable {
     public let uid = UUID().uuidString.lowercased()
     public let number: Int
     private let annotations: String
+    private let proxyUser: Int
 
-    /// - Parameter annotations: JSON members, beside the injector's own.
-    public init(number: Int, annotations: String = "") throws {
+    /// - Parameters:
+    ///   - annotations: JSON members, beside the injector's own.
+    ///   - proxyUser: uid and gid of the sidecar.
+    public init(number: Int, annotations: String = "", proxyUser: Int = 1337) throws {
+        self.proxyUser = proxyUser
         self.number = number
         self.annotations = annotations
         name = "cart-\(number)"
@@ -26,7 +30,7 @@ public final class SimulatedPod: Sendable {
              "spec": {"nodeName": "node-1", "containers": [
                {"name": "app", "image": "shop/cart:1", "env": [{"name": "PADDING", "value": "\(padding)"}]},
                {"name": "istio-proxy", "args": ["proxy", "sidecar"],
-                "securityContext": {"runAsUser": 1337, "runAsGroup": 1337}}]},
+                "securityContext": {"runAsUser": \(proxyUser), "runAsGroup": \(proxyUser)}}]},
              "status": {"phase": "Pending"}}
             """
     }

@@ -7,7 +7,7 @@ struct OracleFile: Decodable {
 
     struct Case: Decodable {
         let `case`: String
-        let config: PolicySpecification
+        let config: OracleConfiguration
         let vifs: [String]
         let attempts: [Record]
     }

@@ -9,8 +9,8 @@ import WeirCore
         var differences: [String] = []
         for entry in file.cases {
             let topology = OracleTopology(interfaces: entry.vifs)
-            let policy = try PolicyCompiler.compile(entry.config)
-            let evaluator = Evaluator(entry.config)
+            let policy = try PolicyCompiler.compile(entry.config.policy)
+            let evaluator = Evaluator(entry.config.policy)
             for record in entry.attempts where record.artifact == nil && record.probe == nil {
                 var pairs = [(try topology.attempt(record), record.outcome)]
                 if let second = record.outcome.second {
@@ -20,7 +20,7 @@ import WeirCore
                     compared += 1
                     let decision = policy.decide(attempt)
                     let verdicts = [("evaluator", evaluator.verdict(attempt)), ("compiled", decision.verdict)]
-                    for (who, verdict) in verdicts where !agrees(verdict, attempt, entry.config, outcome) {
+                    for (who, verdict) in verdicts where !agrees(verdict, attempt, entry.config.policy, outcome) {
                         differences.append(
                             "\(entry.case) \(record.id): \(who) says \(verdict.map { $0.word } ?? "nothing") "
                                 + "(\(decision.reason)), observed \(outcome.kind) \(outcome.port ?? 0): \(attempt)"

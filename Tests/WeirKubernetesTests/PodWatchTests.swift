@@ -12,8 +12,11 @@ import Testing
         private let sink = Sink()
         private let task: Task<Void, Never>
 
-        init(_ server: FakeAPIServer, _ credentials: ClusterAccess.Credentials = .none) throws {
-            let access = ClusterAccess(server: server.url, authorities: nil, credentials: credentials)
+        convenience init(_ server: FakeAPIServer, _ credentials: ClusterAccess.Credentials = .none) throws {
+            try self.init(ClusterAccess(server: server.url, authorities: nil, credentials: credentials))
+        }
+
+        init(_ access: ClusterAccess) throws {
             let api = try APIServer(access)
             let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
             let sink = sink
@@ -117,6 +120,32 @@ import Testing
         try server.endWatches()
         try server.put(pod("two"))
         #expect(follower.waits(for: "changed shop/two"))
+    }
+
+    @Test("the cluster's authority is read again when it changes, and no other is believed")
+    func authority() throws {
+        let (new, other) = (try certificate(), try certificate())
+        let server = try FakeAPIServer(certificate: new)
+        let file = try Workspace.write("ca.crt", Workspace.read(other))
+        let access = ClusterAccess(
+            server: server.url, authorities: Workspace.read(file), authorityFile: file, credentials: .none)
+        let follower = try Follower(access)
+        #expect(follower.waits(for: "failed "))
+        #expect(!follower.events.contains { $0.hasPrefix("all ") })
+        try Workspace.read(new).write(toFile: file, atomically: true, encoding: .utf8)
+        #expect(follower.waits(for: "all "))
+    }
+
+    /// Signed by itself, with its key.
+    private func certificate() throws -> String {
+        let (key, path) = (Workspace.newPath("key.pem"), Workspace.newPath("certificate.pem"))
+        try Command.run([
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+            "2",
+            "-subj", "/CN=fake", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", path,
+        ])
+        try (Workspace.read(path) + Workspace.read(key)).write(toFile: path, atomically: true, encoding: .utf8)
+        return path
     }
 
     @Test("an API server that refuses is asked less and less often")

@@ -32,7 +32,7 @@ import WeirCore
         guard let text = environment["ORACLE_CONFIG"], let path = environment["ORACLE_POD_NETNS_PATH"],
             let name = environment["ORACLE_CASE"]
         else { throw InvalidValue("this is for the oracle's --hook") }
-        let specification = try JSONDecoder().decode(PolicySpecification.self, from: Data(text.utf8))
+        let specification = try JSONDecoder().decode(OracleConfiguration.self, from: Data(text.utf8)).policy
         var configuration = Configuration()
         configuration.mechanism = Mechanism(rawValue: CommandLine.arguments.last ?? "") ?? .auto
         configuration.workloads = [Workload(name: name, selector: .netns(path), policy: specification)]

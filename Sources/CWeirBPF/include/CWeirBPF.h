@@ -28,6 +28,22 @@ void weir_log_capture(char *buffer, size_t size);
 /* Open an object from memory under a name, without loading it. */
 struct bpf_object *weir_object_open(const void *data, size_t size, const char *name, int *error);
 
+/*
+ * A loaded program of section "sk_lookup", to be loaded again with another map in the place of one of its own:
+ * what libbpf does to a program before the kernel gets it takes longer than verifying it, and needs to be done once.
+ */
+struct weir_copier;
+
+/* After its object was loaded, on the same thread; the object has to stay open.  NULL when there is no memory. */
+struct weir_copier *weir_copier_new(struct bpf_program *program, int own_map);
+
+/* The descriptor of a copy that uses the map `other`. */
+int weir_copier_load(struct weir_copier *copier, int other);
+void weir_copier_free(struct weir_copier *copier);
+
+/* Make an array of one value of 8 bytes that programs read and nobody changes any more. */
+int weir_constant_create(const char *name, uint64_t value);
+
 /* Run a program once on `data`, which it may change in place. */
 int weir_program_run(int program, void *data, uint32_t size, uint32_t *result);
 

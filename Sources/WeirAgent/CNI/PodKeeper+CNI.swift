@@ -12,6 +12,10 @@ extension PodKeeper {
         } catch {
             throw CNIError(status: 400, sentence: "\(error)")
         }
+        if await node.isWaiting {
+            throw CNIError(
+                status: 503, sentence: "Weir takes over from another version, and does not know all pods yet")
+        }
         let fetched = try await specification(request)
         return try await turnstile.pass {
             if let fetched { await update(fetched) }
@@ -22,8 +26,11 @@ extension PodKeeper {
                 pods[uid]?.addresses = (request.addresses ?? []).map { String($0.prefix { $0 != "/" }) }
             }
             let sandbox = CNIValid.Sandbox(containerID: request.containerID, ifName: request.ifName)
+            let isNew = pods[uid]?.attachment?.namespace.cookie != namespace.cookie
             await attach(
-                uid, PodRecord.Attachment(namespace: namespace, witness: request.netns, sandbox: sandbox))
+                uid,
+                PodRecord.Attachment(namespace: namespace, witness: request.netns, sandbox: sandbox, isNew: isNew))
+            pods[uid]?.attachment?.isNew = false
             return try verdict(uid, request)
         }
     }

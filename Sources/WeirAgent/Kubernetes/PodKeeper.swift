@@ -150,7 +150,7 @@ actor PodKeeper {
     func putInForce(_ uid: String) async throws {
         guard let record = pods[uid], let meshed = record.meshed, let attachment = record.attachment else { return }
         let workload = Workload(name: record.name, selector: .pod(uid), mesh: meshed.mesh, policy: meshed.policy)
-        try await node.putPod(workload, in: attachment.namespace)
+        try await node.putPod(workload, in: attachment.namespace, isEmpty: attachment.isNew)
         pods[uid]?.attachment?.meshed = meshed
         pods[uid]?.problem = nil
     }
@@ -173,18 +173,29 @@ actor PodKeeper {
         guard search == nil, pods.values.contains(where: \.isSought) else { return }
         search = Task {
             while !Task.isCancelled, pods.values.contains(where: \.isSought) {
-                if pace.isDue() { await turnstile.pass { await attachFound() } }
+                if pace.isDue() { await look() }
                 try? await Task.sleep(for: pace.pause)
             }
             search = nil
         }
     }
 
+    /// Others go on while /proc is read: the plugin does not wait for it.
+    private func look() async {
+        let wanted = Set(pods.values.filter(\.isSought).map(\.nodeUID))
+        let start = ContinuousClock.now
+        let found = await Task.detached { PodProcesses.find(wanted) }.value
+        pace.took(.now - start)
+        if !found.isEmpty { await turnstile.pass { await attach(found) } }
+    }
+
     private func attachFound() async {
-        let sought = pods.values.filter(\.isSought)
-        guard !sought.isEmpty else { return }
-        let found = PodProcesses.find(Set(sought.map(\.nodeUID)))
-        for pod in sought {
+        let wanted = Set(pods.values.filter(\.isSought).map(\.nodeUID))
+        if !wanted.isEmpty { await attach(PodProcesses.find(wanted)) }
+    }
+
+    private func attach(_ found: [String: PodProcesses.Found]) async {
+        for pod in pods.values where pod.isSought {
             guard let process = found[pod.nodeUID] else { continue }
             // The process may have ended, and its number may be another's, between the two looks.
             guard let namespace = try? HeldNamespace(foundAt: process.path), namespace.inode == process.inode

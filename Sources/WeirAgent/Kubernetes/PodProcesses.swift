@@ -5,7 +5,7 @@ import WeirKubernetes
 /// Finds network namespaces of pods through the cgroups of their processes.
 enum PodProcesses {
     /// A process of a pod, by which its namespace was found.
-    struct Found {
+    struct Found: Sendable {
         let pid: Int32
         let path: String
         let inode: UInt64

@@ -47,6 +47,9 @@ struct PodRecord {
         var sandbox: CNIValid.Sandbox?
         /// The policy that is in force in it; nil for none.
         var meshed: MeshedPod?
+        /// Nothing has run in it yet: the plugin is called before the first container, and no connection waits for a
+        /// listener.
+        var isNew = false
     }
 
     var meshed: MeshedPod? { if case .meshed(let meshed) = membership { meshed } else { nil } }

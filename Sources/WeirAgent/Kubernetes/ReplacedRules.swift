@@ -69,8 +69,8 @@ struct ReplacedRules: Sendable {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
             guard let cookie = UInt64(name) else { continue }
             let rules = ReplacedRules(cookie, pins)
-            if let content = try? rules.read(), let held = try? HeldNamespace(foundAt: content.namespace),
-                held.cookie == cookie, (try? rules.restore(in: held)) != nil
+            if let content = try? rules.read(), let namespace = NetworkNamespace.find(cookie, at: content.namespace),
+                (try? namespace.entered { try content.tables.restore() }) != nil
             {
                 count += 1
             }

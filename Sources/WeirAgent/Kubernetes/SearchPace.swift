@@ -12,8 +12,15 @@ struct SearchPace {
     private var lastLook = ContinuousClock.now - seldom
     private var seen: [FileIdentity?] = []
 
-    /// Until it is asked again whether a look is due.
-    var pause: Duration { ContinuousClock.now - lastSign < Self.eager ? .milliseconds(20) : .milliseconds(100) }
+    private var lastDuration = Duration.zero
+
+    /// Until it is asked again whether a look is due. Looking takes a fifth of a core at most.
+    var pause: Duration {
+        ContinuousClock.now - lastSign < Self.eager ? max(.milliseconds(20), lastDuration * 4) : .milliseconds(100)
+    }
+
+    /// How long the last look took.
+    mutating func took(_ duration: Duration) { lastDuration = duration }
 
     /// Something has happened from which a pod may come.
     mutating func quicken() { lastSign = .now }

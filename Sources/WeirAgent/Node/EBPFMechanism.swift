@@ -59,7 +59,8 @@ final class EBPFMechanism {
     }
 
     /// Enters the workload's proxy, and has inbound connections steered to it.
-    func steer(_ resolved: ResolvedWorkload, id: UInt32) throws(BPFError) {
+    /// - Parameter isEmpty: whether nothing runs in the namespace yet that could listen.
+    func steer(_ resolved: ResolvedWorkload, id: UInt32, isEmpty: Bool) throws(BPFError) {
         if let cgroup = resolved.proxyCgroup, let slot = try table.value(of: resolved.key)?.policy {
             try table.registerProxy(cgroup: cgroup, of: id, policy: slot, name: resolved.workload.name)
         }
@@ -68,14 +69,14 @@ final class EBPFMechanism {
         var ports = [resolved.policy.inboundPort]
         // What comes in by a virtual interface goes to the outbound port.
         if !resolved.policy.interfaces.isEmpty { ports.append(resolved.policy.outboundPort) }
-        for port in ports.compactMap(\.self) {
+        for port in isEmpty ? [] : ports.compactMap(\.self) {
             let found = try ListenerAdoption.adopt(port: port, in: namespace, interceptor.maps)
             if found > 0 {
                 logger.info(
                     "listeners adopted", metadata: ["workload": "\(resolved.workload.name)", "count": "\(found)"])
             }
         }
-        _ = try Steering(namespace, interceptor)
+        try Steering.attach(namespace, interceptor)
     }
 
     /// The port of a workload's fallback proxy as the kernel has it, in host order.
@@ -107,9 +108,9 @@ final class EBPFMechanism {
         if watching {
             let (cookie, changed) = (resolved.cookie, routesChanged)
             keeper.monitor = try NamespaceMonitor(keeper.namespace, .routes) { changed(cookie) }
-            // What changed before the monitor was there.
-            try keeper.table.synchronize(keeper.namespace)
         }
+        // After the monitor is there, which tells what changes from then on.
+        try keeper.table.synchronize(keeper.namespace)
         routes[resolved.cookie] = keeper
     }
 

@@ -63,14 +63,10 @@ public struct NFTMechanism: Sendable {
     func remove(from path: String) throws { try remove(from: path, notedAt: path) }
 
     private func remove(from path: String, notedAt note: String) throws {
-        guard notes.exists(at: note) else { return }
-        if NetworkNamespace.inode(of: path) != nil {
-            let namespace = try NetworkNamespace(path: path)
-            // A name may be another namespace's by now.
-            if notes.cookie(at: note) == namespace.cookie {
-                try TransparentRouting.remove(mark: Self.transparentMark, in: namespace)
-                if (try? NFT()) != nil { try inside(path) { try $0.remove() } }
-            }
+        guard let cookie = notes.cookie(at: note) else { return }
+        if let namespace = NetworkNamespace.find(cookie, at: path) {
+            try TransparentRouting.remove(mark: Self.transparentMark, in: namespace)
+            if let nft = try? NFT() { try namespace.entered { try nft.remove() } }
         }
         notes.remove(at: note)
     }
@@ -83,12 +79,11 @@ public struct NFTMechanism: Sendable {
 
     /// What the rules for a workload have decided. Nil: there are none, or its namespace is gone.
     func counters(of noted: NotedWorkload) throws -> NFTCounters? {
-        guard NetworkNamespace.inode(of: noted.path) != nil else { return nil }
-        var found: NFTCounters?
-        try inside(noted.path) { nft in
-            if try nft.exists() { found = try nft.counters() }
+        guard let namespace = noted.namespace() else { return nil }
+        return try namespace.entered {
+            let nft = try NFT()
+            return try nft.exists() ? nft.counters() : nil
         }
-        return found
     }
 
     /// Cleans every namespace that was written down.

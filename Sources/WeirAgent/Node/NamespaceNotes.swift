@@ -1,11 +1,11 @@
-import CWeirABI
 import Foundation
 import Glibc
 import WeirBPF
 public import WeirCore
 
-/// What an installation has put into network namespaces, a file for each below /run/weir: the workload as a
-/// configuration, with the mechanism in force. It outlives the agent as pinned maps do, and goes with the next boot.
+/// What an installation has put into network namespaces, a file for each below /run/weir: a line with the namespace's
+/// cookie, and the workload as it was resolved, with the mechanism in force. It outlives the agent as pinned maps do, and
+/// goes with the next boot.
 struct NamespaceNotes: Sendable {
     private let folder: String
 
@@ -14,16 +14,12 @@ struct NamespaceNotes: Sendable {
     }
 
     /// Writes one down; the file keeps its time if nothing has changed.
-    func write(_ resolved: ResolvedWorkload, _ mechanism: Mechanism) throws(BPFError) {
+    func write(_ resolved: ResolvedWorkload, _ mechanism: Mechanism) throws {
         let path = resolved.publicPath
         takeOver(resolved)
-        var configuration = Configuration()
         var noted = resolved.workload
         noted.mechanism = mechanism
-        noted.name = Self.name(noted.name)
-        if resolved.held != nil { noted.selector = .netns(path) }
-        configuration.workloads = [noted]
-        let text = "\(Self.cookiePrefix)\(resolved.cookie)\n\(configuration.show())"
+        let text = "\(Self.cookiePrefix)\(resolved.cookie)\n\(try JSONText.line(noted))\n"
         if Self.read(file(path)) == text { return }
         mkdir("/run/weir", 0o755)
         mkdir(folder, 0o700)
@@ -34,11 +30,6 @@ struct NamespaceNotes: Sendable {
             throw BPFError(
                 code: errno, operation: "write", subject: "\(folder), where namespaces with nftables rules stand")
         }
-    }
-
-    /// A name as far as a configuration and the kernel's maps have room for it; those of pods may be longer.
-    static func name(_ name: String) -> String {
-        String(decoding: name.utf8.prefix(Int(WEIR_NAME_SIZE) - 1), as: UTF8.self)
     }
 
     private static let cookiePrefix = "# network namespace with cookie "
@@ -72,11 +63,14 @@ struct NamespaceNotes: Sendable {
 
     func workloads() throws -> [NotedWorkload] {
         try paths().compactMap { path in
-            // One that goes meanwhile is gone.
-            guard let text = Self.read(file(path)) else { return nil }
-            guard let workload = try Configuration(yaml: text, file: file(path)).workloads.first else { return nil }
+            // One that goes meanwhile is gone; one that another version wrote is written anew when its agent starts.
+            guard let text = Self.read(file(path)), let cookie = cookie(at: path),
+                let body = text.split(separator: "\n").last,
+                let workload = try? JSONDecoder().decode(Workload.self, from: Data(body.utf8))
+            else { return nil }
             let changed = try FileManager.default.attributesOfItem(atPath: file(path))[.modificationDate] as? Date
-            return NotedWorkload(workload: workload, path: path, since: changed?.timeIntervalSince1970 ?? 0)
+            return NotedWorkload(
+                workload: workload, path: path, cookie: cookie, since: changed?.timeIntervalSince1970 ?? 0)
         }
     }
 
@@ -94,10 +88,14 @@ struct NamespaceNotes: Sendable {
 public struct NotedWorkload: Sendable {
     /// `mechanism` is the one in force.
     public let workload: Workload
-    /// Of the namespace.
+    /// By which the namespace was found; it may name another one by now.
     public let path: String
+    let cookie: UInt64
     /// Seconds since 1970.
     public let since: Double
 
     public var isIntercepted: Bool { workload.mechanism == .nftables }
+
+    /// Nil: it is gone.
+    func namespace() -> NetworkNamespace? { NetworkNamespace.find(cookie, at: path) }
 }

@@ -5,7 +5,8 @@ import WeirCore
 /// Pods come one by one, beside the workloads of the file.
 extension Node {
     /// Registers a pod, or gives it another policy. When this returns, the kernel decides its connections by it.
-    func putPod(_ workload: Workload, in held: HeldNamespace) async throws {
+    /// - Parameter isEmpty: whether nothing runs in it yet.
+    func putPod(_ workload: Workload, in held: HeldNamespace, isEmpty: Bool) async throws {
         let resolved = try ResolvedWorkload(workload, held: held)
         let other = workloads.values.first {
             $0.resolved.key == resolved.key && $0.resolved.identifier != resolved.identifier
@@ -16,7 +17,7 @@ extension Node {
                     + "select it once")
         }
         if choice(of: workload, configuration).mechanism == .nftables { try requireNFT(resolved) }
-        try await put(resolved, watching: true)
+        try await put(resolved, watching: true, isEmpty: isEmpty)
     }
 
     /// Forgets a pod and lets go of its namespace.
@@ -38,6 +39,7 @@ extension Node {
         guard keepsStrangers else { return }
         keepsStrangers = false
         do {
+            try takeOver()
             try removeStrangers(keeping: workloads.values.map(\.resolved))
             try forgetUnused()
         } catch {

@@ -10,7 +10,7 @@ public import WeirProxy
 public actor Node {
     let logger: Logger
     let namespaces: NFTMechanism
-    private let pins: PinDirectory
+    let pins: PinDirectory
     private let accessLog: AccessLog?
     /// Nil while no workload wants it, or when the kernel has refused it.
     private(set) var ebpf: EBPFMechanism?
@@ -22,6 +22,8 @@ public actor Node {
     private var isLeftAlone = false
     private(set) var configuration = Configuration()
     private let loaded: Interceptor?
+    /// Since when this process sees installations that were taken over from.
+    var predecessorsSince: ContinuousClock.Instant?
     /// What the kernel's self-test said; nil until a workload's acceleration depends on it.
     private(set) var tested: AccelerationStatus?
     /// Gets the maps, once there are any.
@@ -48,6 +50,7 @@ public actor Node {
         do {
             try await apply(configuration, watching: watching)
         } catch {
+            ebpf?.interceptor.giveUp()
             if !wasInstalled {
                 Interceptor.uninstall(pins)
                 _ = try? namespaces.removeAll()
@@ -97,6 +100,7 @@ public actor Node {
         try removeStrangers(keeping: kept)
         let slots = try ebpf?.prepare(resolved.filter { choice(of: $0.workload, new).mechanism == .ebpf }) ?? [:]
         for one in resolved + moved { try await put(one, slot: slots[one.key], watching: watching) }
+        if !keepsStrangers { try takeOver() }
         try forgetUnused()
     }
 
@@ -173,7 +177,10 @@ public actor Node {
     }
 
     /// - Parameter slot: of its policy, when that is in the kernel already.
-    func put(_ resolved: ResolvedWorkload, slot: UInt32? = nil, watching: Bool) async throws {
+    /// - Parameter isEmpty: whether nothing runs in its namespace yet; spares the look for listeners.
+    func put(
+        _ resolved: ResolvedWorkload, slot: UInt32? = nil, watching: Bool, isEmpty: Bool = false
+    ) async throws {
         if let present = workloads[resolved.identifier], present.resolved.key != resolved.key {
             await remove(present)
         }
@@ -185,7 +192,7 @@ public actor Node {
             budget: resolved.workload.accelerationBudget ?? configuration.accelerationBudget, watching: watching)
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
-        try ebpf.steer(resolved, id: id)
+        try ebpf.steer(resolved, id: id, isEmpty: isEmpty)
         let hasRules = try resolved.isPod && complement(resolved)
         let workload = NodeWorkload(resolved, id: id, choice: choice, fallback: fallback)
         if hasRules && watching { workload.rules = try RulesKeeper(resolved.namespacePath) }
@@ -299,6 +306,7 @@ public actor Node {
     /// Follows selectors whose namespace or cgroup was made anew, and puts back rules that somebody has removed or
     /// changed; called every few seconds.
     func refresh() async {
+        retirePredecessors()
         await followSelectors()
         for present in workloads.values { await restoreRules(of: present) }
     }

@@ -13,6 +13,5 @@ final class RouteKeeper {
     init(_ path: String, _ maps: Maps, written: [CIDR], near: [CIDR]) throws(BPFError) {
         namespace = try NetworkNamespace(path: path)
         table = RouteTable(namespace, maps, written: written, near: near)
-        try table.synchronize(namespace)
     }
 }

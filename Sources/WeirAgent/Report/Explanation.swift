@@ -109,8 +109,10 @@ public struct Explanation: Encodable, Sendable {
 
     /// - Parameter noted: one that nftables intercepts.
     private init(_ question: Question, _ noted: NotedWorkload) throws {
-        let namespace = try NetworkNamespace(path: noted.path)
-        let policy = try ResolvedWorkload(noted.workload).policy
+        guard let namespace = noted.namespace() else {
+            throw InvalidValue("the network namespace of \(noted.workload.name) is gone")
+        }
+        let policy = try PolicyCompiler.compile(noted.workload.policy)
         let attempt = try NFTQuestion(question, policy, in: namespace).attempt
         let decision = policy.decide(attempt)
         workload = question.workload

@@ -42,7 +42,7 @@ extension NodeCheck {
     }
 
     private static func check(_ one: NotedWorkload, _ installed: Installed) throws {
-        guard NetworkNamespace.inode(of: one.path) != nil else { throw gone }
+        guard one.namespace() != nil else { throw gone }
         guard try installed.namespaces.counters(of: one) != nil else {
             throw InvalidValue(
                 "somebody has removed the table weir from its network namespace; start the agent, which puts it back, or run weir load"

@@ -37,8 +37,7 @@ public struct WorkloadReport: Codable, Sendable {
         let all = agent?.workloads ?? []
         let byRules = all.filter { $0.mechanism == Mechanism.nftables.rawValue }
         let ids = Dictionary(all.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        let names = Dictionary(
-            byRules.map { (NamespaceNotes.name($0.name), $0) }, uniquingKeysWith: { first, _ in first })
+        let names = Dictionary(byRules.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let programs = try installed.registered().map { WorkloadReport($0, ids[$0.id]) }
         let rules = try installed.ruled().map { WorkloadReport($0, names[$0.workload.name]) }
         return (programs + rules).sorted { $0.name < $1.name }
@@ -57,11 +56,9 @@ public struct WorkloadReport: Codable, Sendable {
     }
 
     private init(_ one: NotedWorkload, _ more: AgentStatus.WorkloadStatus?) {
-        let cookie = try? NetworkNamespace(path: one.path).cookie
-        identity = cookie.map { "netns:\($0)" } ?? "-"
-        (id, name) = (0, more?.name ?? one.workload.name)
-        // The note names a pod's namespace; the agent knows the pod.
-        (mesh, selector) = (one.workload.mesh ?? "custom", more?.selector ?? "\(one.workload.selector)")
+        identity = "netns:\(one.cookie)"
+        (id, name) = (0, one.workload.name)
+        (mesh, selector) = (one.workload.mesh ?? "custom", "\(one.workload.selector)")
         (mechanism, policy, whenProxyDown) = (Mechanism.nftables.rawValue, 0, one.workload.whenProxyDown.word)
         (since, problem) = (one.since, more?.problem)
         (proxy, pod) = (more?.proxy, more?.pod)

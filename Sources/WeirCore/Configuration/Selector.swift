@@ -1,5 +1,5 @@
 /// Which processes a workload consists of.
-public enum Selector: Hashable, Sendable {
+public enum Selector: Hashable, Sendable, Codable {
     /// Those of a network namespace, by the path of its file: /run/netns/shop.
     case netns(String)
     /// Those of a cgroup v2 and the cgroups below it, by its path: /sys/fs/cgroup/shop.

@@ -1,5 +1,5 @@
 /// What happens to a connection while the proxy does not listen: `enum weir_when_proxy_down`, with its numbers.
-public enum WhenProxyDown: UInt8, Hashable, Sendable, CaseIterable {
+public enum WhenProxyDown: UInt8, Hashable, Sendable, CaseIterable, Codable {
     /// It is refused, as with iptables.
     case refuse = 0
     /// Weir's own proxy passes it on.

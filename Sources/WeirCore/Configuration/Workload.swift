@@ -1,5 +1,5 @@
 /// What is intercepted as one: a pod's network namespace, or a cgroup of the host.
-public struct Workload: Hashable, Sendable {
+public struct Workload: Hashable, Sendable, Codable {
     public var name: String
     public var selector: Selector
     /// The profile's name; nil for a proxy that is described by numbers.

@@ -23,6 +23,23 @@ public struct Dialect: Hashable, Sendable {
     }
 }
 
+/// By its name.
+extension Dialect: Codable {
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let name = try container.decode(String.self)
+        guard let found = Dialect.named(name) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "there is no dialect \(name)")
+        }
+        self = found
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(name)
+    }
+}
+
 extension Dialect: CustomStringConvertible {
     public var description: String { name }
 }

@@ -2,7 +2,7 @@
 ///
 /// The two halves are numbers: `high` holds the first eight bytes of the address, the first byte in its top bits.
 /// So comparing halves orders addresses as their bytes in network order do.
-public struct Address: Hashable, Sendable, Comparable {
+public struct Address: Hashable, Sendable, Comparable, Codable {
     public let high: UInt64
     public let low: UInt64
 

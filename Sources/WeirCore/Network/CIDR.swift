@@ -1,5 +1,5 @@
 /// A range of addresses: those that share their first `length` bits with `address`.
-public struct CIDR: Hashable, Sendable {
+public struct CIDR: Hashable, Sendable, Codable {
     /// The first address of the range; the bits beyond `length` are zero.
     public let address: Address
     /// In bits of the 16-byte address: 96 + n for an IPv4 range a.b.c.d/n.

@@ -1,5 +1,5 @@
 /// Ports from `first` to `last`, both included, in host order.
-public struct PortRange: Hashable, Sendable {
+public struct PortRange: Hashable, Sendable, Codable {
     public let first: UInt16
     public let last: UInt16
 

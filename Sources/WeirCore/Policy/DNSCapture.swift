@@ -1,5 +1,5 @@
 /// Which DNS queries go to the proxy's DNS port.
-public enum DNSCapture: Hashable, Sendable {
+public enum DNSCapture: Hashable, Sendable, Codable {
     case off
     case all
     /// Those to these servers; none captures nothing, and then counts as off.

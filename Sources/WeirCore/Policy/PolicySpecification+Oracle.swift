@@ -1,7 +1,15 @@
-/// Reads the `config` object of the oracle's cases (`../shared/oracle/README.md`, "Vocabulary"). What is not given
-/// keeps the value it has in a new specification; keys that do not bear on decisions are ignored.
-extension PolicySpecification: Decodable {
+/// The `config` object of the oracle's cases (`../shared/oracle/README.md`, "Vocabulary"). What is not given keeps the
+/// value it has in a new specification; keys that do not bear on decisions are ignored.
+public struct OracleConfiguration: Decodable, Sendable {
+    public let policy: PolicySpecification
+
     public init(from decoder: any Decoder) throws {
+        policy = try PolicySpecification(oracle: decoder)
+    }
+}
+
+extension PolicySpecification {
+    fileprivate init(oracle decoder: any Decoder) throws {
         let map = try decoder.container(keyedBy: Key.self)
         let name = try map.decode(String.self, forKey: .dialect)
         guard let dialect = Dialect.named(name) else {

@@ -1,6 +1,6 @@
 /// What a workload's traffic policy says, whichever way it was written down: annotations, the configuration file, or
 /// the oracle's vocabulary (`../shared/oracle/README.md`). `PolicyCompiler` turns it into what the kernel runs.
-public struct PolicySpecification: Hashable, Sendable {
+public struct PolicySpecification: Hashable, Sendable, Codable {
     /// Whose order of evaluation applies.
     public var dialect: Dialect
     /// The annotation or key that each setting came from; settings that are not here come from the profile.

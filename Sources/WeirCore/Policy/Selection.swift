@@ -11,3 +11,5 @@ public enum Selection<Element: Hashable & Sendable>: Hashable, Sendable {
 
     public var isListed: Bool { self != .all }
 }
+
+extension Selection: Codable where Element: Codable {}

@@ -1,5 +1,5 @@
 /// The settings of a policy, as things that a rule can cite and an annotation can set.
-public enum Setting: String, Hashable, Sendable, CaseIterable {
+public enum Setting: String, Hashable, Sendable, CaseIterable, Codable {
     case outboundPort, inboundPort, dnsPort, tunnelPort
     case proxyUIDs, proxyGIDs, proxyCgroup
     case ipv6

@@ -1,5 +1,5 @@
 /// The transport of an attempt, with its number in the IP header.
-public enum Transport: UInt8, Hashable, Sendable, CaseIterable {
+public enum Transport: UInt8, Hashable, Sendable, CaseIterable, Codable {
     case tcp = 6
     case udp = 17
 }

@@ -1,5 +1,5 @@
 /// Ports whose outbound traffic is left alone for some users: Kuma's `exclude-outbound-ports-for-uids`.
-public struct UserPorts: Hashable, Sendable {
+public struct UserPorts: Hashable, Sendable, Codable {
     public var transports: Set<Transport>
     public var ports: [PortRange]
     /// As the initial user namespace sees them.

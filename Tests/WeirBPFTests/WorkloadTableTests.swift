@@ -1,0 +1,28 @@
+import CWeirABI
+import Foundation
+import TestSupport
+import Testing
+import WeirCore
+
+@testable import WeirBPF
+
+@Suite(.serialized, .enabled(if: geteuid() == 0, "programs are root's to load"))
+struct WorkloadTableTests {
+    /// A pod's namespace and name may have 63 + 1 + 253 bytes; the kernel keeps 95. Counters go by the id.
+    @Test(arguments: ["shop/cart", String(repeating: "shop", count: 23) + "/carté", String(repeating: "n", count: 300)])
+    func aNameKeepsItsID(_ name: String) throws {
+        let lock = MachineLock(.shared)
+        defer { withExtendedLifetime(lock) {} }
+        let pins = PinDirectory(path: "/sys/fs/bpf/weir-test-\(getpid())-names")
+        defer { Interceptor.uninstall(pins) }
+        let table = try WorkloadTable(try Interceptor.install(pins))
+        let policy = try PolicyCompiler.compile(PolicySpecification(dialect: .custom))
+        let register = { (name: String) in
+            try table.register(
+                .netns(0xffff_0000_0000_0002), name: name, policy: policy, whenProxyDown: WEIR_DOWN_REFUSE)
+        }
+        let id = try register(name)
+        #expect(try register(name) == id)
+        #expect(try register("another") != id)
+    }
+}
