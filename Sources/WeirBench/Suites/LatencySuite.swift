@@ -5,8 +5,8 @@ import WeirCore
 struct LatencySuite: Suite {
     let name = SuiteName.latency
     var connections: [Int]
-    var rounds = 24
-    var milliseconds = 80
+    var rounds = 48
+    var milliseconds = 100
     var program = ProxyProgram.sidecar()
 
     var planned: Double { Double(connections.count * rounds * milliseconds * 4 * 2) / 1000 * 1.3 + 5 }

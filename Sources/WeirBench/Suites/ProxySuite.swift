@@ -1,10 +1,11 @@
 import WeirCore
 
 /// Proxies as sidecars of the same kind of pod, intercepted by Weir: connections go through one of them to a server.
+/// They are of IPv4, because HAProxy asks for the original destination of no other (2.6, sock_inet_get_dst()).
 struct ProxySuite: Suite {
     let name = SuiteName.proxy
-    var rounds = 24
-    var milliseconds = 80
+    var rounds = 48
+    var milliseconds = 100
     var idle = 1000
     var connections = 50
 
@@ -16,7 +17,7 @@ struct ProxySuite: Suite {
         if let path = ProxyProgram.findEnvoy() { programs.append((.envoy, .envoy(path))) }
         if let path = System.find("haproxy") { programs.append((.haproxy, .haproxy(path))) }
         let course = try ProxyCourse(site, programs)
-        let contest = try Contest(site, progress, title: "proxy", sides: course.sides)
+        let contest = try Contest(site, progress, title: "proxy", sides: course.sides, families: [.ipv4, .ipv4])
         let echo: Contest.Target = { course.target($0, $1, SidecarPath.echoPort) }
         let bases = [Case.haproxy, .envoy]
         contest.part = 0...0.3

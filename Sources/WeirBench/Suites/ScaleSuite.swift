@@ -6,7 +6,7 @@ struct ScaleSuite: Suite {
     let name = SuiteName.scale
     /// Workloads on the node, those that are measured included.
     var workloads = [1, 100, 500]
-    var rounds = 40
+    var rounds = 60
     var block = 50
     var open = 10_000
     var memoryRounds = 6
