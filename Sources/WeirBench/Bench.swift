@@ -10,6 +10,8 @@ public struct Bench {
         public var only: [SuiteName] = []
         /// Client connections at which latency is measured.
         public var connections = [1, 2, 5, 10, 25, 50, 100]
+        /// Path of Merbridge's objects, which makes it a case.
+        public var merbridge: String?
 
         public init() {}
     }
@@ -29,19 +31,20 @@ public struct Bench {
         BenchLeftovers.remove()
         let interruption = Interruption()
         defer { BenchLeftovers.remove(Names.own) }
+        let cases = Case.mechanisms.filter { $0 != .merbridge || options.merbridge != nil }
         let suites = suites
-        for suite in suites { progress.plan(seconds: suite.planned) }
+        for suite in suites { progress.plan(seconds: suite.planned(cases.count)) }
         progress.step("making namespaces and installing a Weir of this run's own", important: true)
-        let site = try Site(Case.mechanisms, interruption: interruption)
+        let site = try Site(cases, merbridge: options.merbridge, interruption: interruption)
         var report = Report(
             quick: options.quick, cases: site.sides.map(\.case),
-            missing: Case.mechanisms.compactMap { one in
+            missing: cases.compactMap { one in
                 site.missing[one].map { Report.Missing(case: one, reason: $0) }
             })
         report.others = Set(try ForeignProgram.atCgroupRoot(isWeirForeign: true).map(\.name)).sorted()
         report.floor = try floor(site)
         for suite in suites {
-            progress.begin(seconds: suite.planned)
+            progress.begin(seconds: suite.planned(cases.count))
             do {
                 report.measurements += try suite.run(site, progress)
             } catch let error as BenchError {
@@ -82,7 +85,6 @@ public struct Bench {
             stream.sizes = [1024, 65536]
             stream.rounds = 16
             scale.workloads = [1, 100]
-            scale.memoryRounds = 3
             harm.rounds = 40
             harm.streamRounds = 16
             proxy.rounds = 12

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import WeirAgent
 import WeirBench
 
@@ -16,6 +17,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Only this suite; may be given more than once: \(Self.suites).") var only: [String] = []
     @Option(help: "Client connections at which latency is measured, such as 1,10,100.")
     var connections = "1,2,5,10,25,50,100"
+    @Option(help: "Measure Merbridge, too: its BPF objects, one or a folder of them.") var merbridge: String?
     @Option(help: "Write the result to this file, for weir bench compare.") var json: String?
     @OptionGroup var pages: ReportPages
     @OptionGroup var options: GlobalOptions
@@ -29,6 +31,9 @@ struct BenchCommand: ParsableCommand {
         _ = try numbers()
         // Not after minutes of measuring.
         if let json { try ReportPages.requireFolder(of: json) }
+        if let merbridge, access(merbridge, R_OK) != 0 {
+            throw ValidationError("\(merbridge) cannot be read: \(String(cString: strerror(errno)).lowercased()).")
+        }
     }
 
     /// A load generator has 500 connections at most, and each family has one.
@@ -48,6 +53,7 @@ struct BenchCommand: ParsableCommand {
             bench.quick = quick
             bench.only = only.compactMap(SuiteName.init(rawValue:))
             bench.connections = Array(Set(try numbers())).sorted()
+            bench.merbridge = merbridge
             do {
                 let report = try Bench(bench, progress: Progress { writeError("weir bench: \($0)") }).run()
                 if let json { try ReportPages.write(try JSONText.render(report) + "\n", to: json) }

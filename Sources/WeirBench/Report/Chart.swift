@@ -25,12 +25,14 @@ struct Chart {
         .weir-chart .curve { fill: none; stroke-width: 2; }
         .weir-chart .c0 { stroke: #6e7781; fill: #6e7781; } .weir-chart .c1 { stroke: #cf222e; fill: #cf222e; }
         .weir-chart .c2 { stroke: #9a6700; fill: #9a6700; } .weir-chart .c3 { stroke: #0969da; fill: #0969da; }
-        .weir-chart .c4 { stroke: #1a7f37; fill: #1a7f37; } .weir-chart .curve { fill: none; }
+        .weir-chart .c4 { stroke: #1a7f37; fill: #1a7f37; } .weir-chart .c5 { stroke: #8250df; fill: #8250df; }
+        .weir-chart .curve { fill: none; }
         @media (prefers-color-scheme: dark) {
           .weir-chart text { fill: #e6edf3; } .weir-chart .grid { stroke: #30363d; }
           .weir-chart .c0 { stroke: #9198a1; fill: #9198a1; } .weir-chart .c1 { stroke: #ff7b72; fill: #ff7b72; }
           .weir-chart .c2 { stroke: #d29922; fill: #d29922; } .weir-chart .c3 { stroke: #58a6ff; fill: #58a6ff; }
-          .weir-chart .c4 { stroke: #3fb950; fill: #3fb950; } .weir-chart .curve { fill: none; }
+          .weir-chart .c4 { stroke: #3fb950; fill: #3fb950; } .weir-chart .c5 { stroke: #bc8cff; fill: #bc8cff; }
+          .weir-chart .curve { fill: none; }
         }
         @media print {
           .weir-chart text { fill: #000; } .weir-chart .grid { stroke: #ccc; }
@@ -89,6 +91,7 @@ struct Chart {
     private static func mark(_ style: Int, _ x: Double, _ y: Double) -> String {
         let shapes = [
             "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z", "M-4-4h8v8h-8z", "M0-5L5 4H-5z", "M0-5L5 0L0 5L-5 0z", "M0 5L5-4H-5z",
+            "M-4-2H-2V-4H2V-2H4V2H2V4H-2V2H-4z",
         ]
         let shape = shapes[style % shapes.count]
         return "<path class=\"c\(style)\" transform=\"translate(\(number(x)) \(number(y)))\" d=\"\(shape)\"/>"

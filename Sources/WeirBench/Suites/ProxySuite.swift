@@ -9,7 +9,7 @@ struct ProxySuite: Suite {
     var idle = 1000
     var connections = 50
 
-    var planned: Double { Double(4 * rounds * milliseconds * 3) / 1000 * 1.2 + 10 }
+    func planned(_ cases: Int) -> Double { Double(4 * rounds * milliseconds * 3) / 1000 * 1.2 + 10 }
 
     func run(_ site: Site, _ progress: Progress) throws -> [Measurement] {
         progress.step("proxy: starting the proxies", important: true)

@@ -11,9 +11,9 @@ struct ScaleSuite: Suite {
     var open = 10_000
     var memoryRounds = 6
 
-    var planned: Double {
-        Double((workloads.count + 1) * rounds * block * 4) * 120e-6 + Double(workloads.max() ?? 0) * 0.06
-            + Double(open * memoryRounds * 4) * 120e-6
+    func planned(_ cases: Int) -> Double {
+        Double((workloads.count + 1) * rounds * block * cases) * 120e-6 + Double(workloads.max() ?? 0) * 0.06
+            + Double(open * memoryRounds * cases) * 120e-6
     }
 
     func run(_ site: Site, _ progress: Progress) throws -> [Measurement] {

@@ -8,7 +8,7 @@ struct StreamSuite: Suite {
     var milliseconds = 60
     var program = ProxyProgram.sidecar()
 
-    var planned: Double { Double(sizes.count * rounds * milliseconds * 4) / 1000 * 1.2 + 5 }
+    func planned(_ cases: Int) -> Double { Double(sizes.count * rounds * milliseconds * cases) / 1000 * 1.2 + 5 }
 
     func run(_ site: Site, _ progress: Progress) throws -> [Measurement] {
         progress.step("stream: starting \(program.name) as sidecars", important: true)

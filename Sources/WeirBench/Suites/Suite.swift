@@ -6,8 +6,8 @@ public enum SuiteName: String, CaseIterable, Codable, Sendable {
 /// One part: it says how long it will take, and measures.
 protocol Suite {
     var name: SuiteName { get }
-    /// Seconds, for the estimate.
-    var planned: Double { get }
+    /// Seconds with so many cases, for the estimate.
+    func planned(_ cases: Int) -> Double
     func run(_ site: Site, _ progress: Progress) throws -> [Measurement]
 }
 
