@@ -19,7 +19,7 @@ import Testing
         let text = Report.fixture(spread: 0.2).text
         #expect(text.contains("1.210?"))
         #expect(
-            text.contains("connect · time to connect · IPv4 · excluded CIDRs 0: iptables / direct: its rounds spread"))
+            text.contains("connect · time to connect · IPv4 · excluded CIDRs 0: iptables / direct ± "))
         #expect(text.contains("reached, but not trusted"))
     }
 

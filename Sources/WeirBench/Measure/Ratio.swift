@@ -30,9 +30,9 @@ public struct Ratio: Codable, Sendable, Equatable {
         high = ratios[rounds - 1 - (skipped ?? 0)]
         let width = max(high - median, median - low) / median
         if skipped == nil {
-            doubt = "\(rounds) rounds are too few to tell; six or more are needed"
+            doubt = "has \(rounds) rounds, of which six are needed"
         } else if width > Self.tolerance {
-            doubt = "its rounds spread, so it may be off by \(Self.percent(width))"
+            doubt = "± \(Self.percent(width))"
         }
     }
 

@@ -67,6 +67,9 @@ extension Report {
             lines.append(
                 "programs at the cgroup root, which every case meets, direct too: \(others.joined(separator: ", "))")
         }
+        if machine.versions["weir"]?.contains("debug") == true {
+            lines.append("this is a debug build of weir: the suite proxy says nothing of the proxy in a release")
+        }
         return lines + failures + missing.map { "\($0.case.rawValue) was not measured: \($0.reason)" }
     }
 
@@ -80,14 +83,15 @@ extension Report {
                 return lost
                     + (result.ratios.map { ("", $0) } + result.tailRatios.map { (" p99", $0) }).compactMap {
                         kind, ratio in
-                        ratio.doubt.map { "\(result.case.rawValue) / \(ratio.against.rawValue)\(kind): \($0)" }
+                        ratio.doubt.map { "\(result.case.rawValue) / \(ratio.against.rawValue)\(kind) \($0)" }
                     }
             }
-            return doubts.isEmpty ? nil : "\(one.key): \(doubts.joined(separator: "; "))"
+            return doubts.isEmpty ? nil : "\(one.key): \(doubts.joined(separator: ", "))"
         }
     }
 
-    static let doubtsTitle = "Not trusted, and marked with ?: another run may differ by more than 5 %"
+    static let doubtsTitle =
+        "Not trusted, and marked with ?: their rounds spread, so that two runs may differ by more than 5 %"
     static let legend =
         "Times are of single connections or requests; cpu is processor time for one of them, or for a megabyte, of "
         + "client, server, proxies and the kernel's work for them. A ratio is the median of the ratios of rounds measured "
