@@ -16,6 +16,7 @@ struct Chart {
 
     private static let width = 660.0
     private static let height = 340.0
+    private static let line = 16.0
     private static let plot = (left: 78.0, right: 500.0, top: 40.0, bottom: 290.0)
 
     static let style = """
@@ -53,7 +54,7 @@ struct Chart {
         for tick in y.ticks {
             let at = Self.number(y.position(tick))
             lines.append("<path class=\"grid\" d=\"M\(Int(Self.plot.left)) \(at)H\(Int(Self.plot.right))\"/>")
-            lines.append(Self.text(Figure.text(tick, unit), Self.plot.left - 6, y.position(tick) + 4, "end"))
+            lines.append(Self.text(tick == 0 ? "0" : Figure.text(tick, unit), Self.plot.left - 6, y.position(tick) + 4, "end"))
         }
         for tick in x.ticks {
             let at = Self.number(x.position(tick))
@@ -74,18 +75,23 @@ struct Chart {
             + places.map { Self.mark(curve.style, $0.0, $0.1) }
     }
 
-    /// The names at the right, from the largest value at the end to the smallest, none over another.
+    /// The names at the right, from the largest value at the end to the smallest, none over another nor below the plot.
     private func legend(_ y: Axis) -> [String] {
-        var at = -100.0
-        return curves.compactMap { curve in curve.points.last.map { (curve, y.position($0.y)) } }
+        let entries = curves.compactMap { curve in curve.points.last.map { (curve, y.position($0.y)) } }
             .sorted { $0.1 < $1.1 }
-            .flatMap { curve, wanted -> [String] in
-                at = max(wanted, at + 16)
-                return [
-                    Self.mark(curve.style, Self.plot.right + 14, at),
-                    Self.text(curve.name, Self.plot.right + 24, at + 4, "start"),
-                ]
-            }
+        var places: [Double] = []
+        for (_, wanted) in entries { places.append(max(wanted, (places.last ?? -100) + Self.line)) }
+        var limit = Self.plot.bottom
+        for index in places.indices.reversed() {
+            places[index] = min(places[index], limit)
+            limit = places[index] - Self.line
+        }
+        return zip(entries, places).flatMap { entry, at in
+            [
+                Self.mark(entry.0.style, Self.plot.right + 14, at),
+                Self.text(entry.0.name, Self.plot.right + 24, at + 4, "start"),
+            ]
+        }
     }
 
     private static func mark(_ style: Int, _ x: Double, _ y: Double) -> String {
