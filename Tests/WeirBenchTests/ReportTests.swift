@@ -45,6 +45,18 @@ import Testing
         for loading in ["<script", "<link", "src=", "@import", "url("] { #expect(!page.contains(loading)) }
     }
 
+    /// Three curves that end at nearly the same height, which is the lowest.
+    @Test func namesOfCurvesAreInsideThePlotAndApart() throws {
+        let curves = [1.0, 1.01, 1.02].map { end in
+            Chart.Curve(name: "at \(end)", style: 0, points: [(x: 0, y: 100), (x: 1, y: end)])
+        }
+        let svg = Chart(title: "", xLabel: "", unit: .nanoseconds, curves: curves).svg(isAlone: false)
+        let places = svg.matches(of: #/y="([0-9.]+)" text-anchor="start">at /#).compactMap { Double($0.1) }.sorted()
+        #expect(places.count == 3)
+        #expect(zip(places, places.dropFirst()).allSatisfy { $1 - $0 >= 16 })
+        #expect(try #require(places.last) <= 294)
+    }
+
     @Test func picturesAreWellFormed() {
         let (text, pictures) = Report.fixture().markdown
         #expect(pictures.keys.sorted() == ["connect-time-to-connect-ipv4-excluded-cidrs.svg"])

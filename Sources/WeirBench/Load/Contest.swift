@@ -9,8 +9,7 @@ final class Contest {
     let sides: [Site.Side]
     private let site: Site
     private let progress: Progress
-    /// What each of a side's processes calls.
-    private let families: [Family]
+    /// Of each side one process a family.
     private let workers: [[Worker]]
     /// What the progress says before the round.
     var title: String
@@ -20,18 +19,14 @@ final class Contest {
     var part = 0.0...0.0
 
     /// - Parameter sides: nil for all of the site.
-    init(
-        _ site: Site, _ progress: Progress, title: String, sides: [Site.Side]? = nil,
-        families: [Family] = Family.allCases
-    ) throws {
+    init(_ site: Site, _ progress: Progress, title: String, sides: [Site.Side]? = nil) throws {
         self.site = site
         self.progress = progress
         self.title = title
         self.sides = sides ?? site.sides
-        self.families = families
         timeouts = self.sides.map { _ in 0 }
         workers = try self.sides.map { side in
-            try families.map { _ in try site.worker(side, on: Processors.clients) }
+            try Family.allCases.map { _ in try site.worker(side, on: Processors.clients) }
         }
     }
 
@@ -56,11 +51,11 @@ final class Contest {
         return (results(connect, cpu), results(firstByte, cpu))
     }
 
-    /// Connections that two processes make as fast as they go, in a second.
+    /// Connections that several processes make as fast as they go, half of them of each family, in a second.
     func connectionRate(rounds: Int, milliseconds: Int, to target: Target) throws -> [Measurement.Result] {
         var tallies = sides.map { _ in Tally() }
         let cpu = try turns(rounds, "rate") { index, _ in
-            let orders = try families.map { family in
+            let orders = try Family.allCases.map { family in
                 var order = weir_bench_order(WEIR_BENCH_CONNECT, to: try target(sides[index], family))
                 order.milliseconds = UInt32(milliseconds)
                 return order
@@ -74,7 +69,7 @@ final class Contest {
 
     /// Requests on open connections.
     /// - Parameters:
-    ///   - connections: half of them of each process; an odd one is the first's.
+    ///   - connections: half of them of each family; an odd one is IPv4.
     ///   - pace: requests a second over all of them; nil: as many as go.
     func requests(
         rounds: Int, milliseconds: Int, connections: Int, size: Int = 128, pace: Double? = nil, to target: Target
@@ -85,7 +80,7 @@ final class Contest {
         let cpu = try turns(rounds, pace.map { "\(Int($0)) requests/s" } ?? "as fast as it goes") { index, _ in
             let orders = try shares.indices.filter { shares[$0] > 0 }.map { number in
                 var order = weir_bench_order(
-                    WEIR_BENCH_REQUEST, to: try target(sides[index], families[number]))
+                    WEIR_BENCH_REQUEST, to: try target(sides[index], Family.allCases[number]))
                 order.connections = UInt32(shares[number])
                 order.milliseconds = UInt32(milliseconds)
                 order.size = UInt32(size)
@@ -101,11 +96,11 @@ final class Contest {
         return (results(latency, cpu), results(rate, cpu))
     }
 
-    /// Bytes a second on one connection, whose family changes; processor time for a megabyte.
+    /// Bytes a second on one connection, whose family alternates; processor time for a megabyte.
     func stream(rounds: Int, milliseconds: Int, size: Int, to target: Target) throws -> [Measurement.Result] {
         var tallies = sides.map { _ in Tally() }
         let cpu = try turns(rounds, "writes of \(size) bytes") { index, round in
-            let family = families[round / 2 % 2]
+            let family = Family.allCases[round / 2 % 2]
             var order = weir_bench_order(WEIR_BENCH_STREAM, to: try target(sides[index], family))
             order.size = UInt32(size)
             order.milliseconds = UInt32(milliseconds)
@@ -116,9 +111,9 @@ final class Contest {
         return results(tallies, cpu)
     }
 
-    /// Opens so many connections on one side, half of them of each process, in place of those that it held.
+    /// Opens so many connections on one side, half of them of each family, in place of those that it held.
     func hold(_ count: Int, on index: Int, to target: Target) throws {
-        let orders = try families.map { family in
+        let orders = try Family.allCases.map { family in
             var order = weir_bench_order(WEIR_BENCH_HOLD, to: try target(sides[index], family))
             order.connections = UInt32(count / 2)
             return order

@@ -54,7 +54,8 @@ struct Chart {
         for tick in y.ticks {
             let at = Self.number(y.position(tick))
             lines.append("<path class=\"grid\" d=\"M\(Int(Self.plot.left)) \(at)H\(Int(Self.plot.right))\"/>")
-            lines.append(Self.text(tick == 0 ? "0" : Figure.text(tick, unit), Self.plot.left - 6, y.position(tick) + 4, "end"))
+            lines.append(
+                Self.text(tick == 0 ? "0" : Figure.text(tick, unit), Self.plot.left - 6, y.position(tick) + 4, "end"))
         }
         for tick in x.ticks {
             let at = Self.number(x.position(tick))

@@ -7,9 +7,7 @@ struct ReportTable {
 
     init(_ measurements: [Measurement]) {
         let hasTails = measurements.contains { $0.results.contains { !$0.tailRatios.isEmpty } }
-        let bases =
-            measurements.contains { $0.results.contains { $0.ratios.contains { $0.against == .haproxy } } }
-            ? [Case.haproxy, .envoy] : [.direct, .iptables]
+        let bases = measurements.first?.bases ?? []
         headings =
             ["what", "at", "case", "p50", "p90", "p99", "p99.9", "cpu"]
             + bases.flatMap { ["× \($0.rawValue)", "95 %"] } + (hasTails ? ["p99 × \(bases[1].rawValue)", "95 %"] : [])
@@ -95,5 +93,5 @@ extension Report {
     static let legend =
         "Times are of single connections or requests; cpu is processor time for one of them, or for a megabyte, of "
         + "client, server, proxies and the kernel's work for them. A ratio is the median of the ratios of rounds measured "
-        + "side by side, with the range that holds the true one with 95 %."
+        + "side by side, with the range that holds the true one with 95 % and the medians of all sittings."
 }

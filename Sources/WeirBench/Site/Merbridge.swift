@@ -15,7 +15,7 @@ final class Merbridge {
     ///   - cgroup: path of the cgroup whose processes meet the programs.
     /// - Throws: when this node cannot run them, or they cannot do what the benchmark measures.
     init(_ path: String, at cgroup: String) throws {
-        let files = System.names(in: path).filter { $0.hasSuffix(".o") }.map { "\(path)/\($0)" }
+        let files = Folder.names(in: path).filter { $0.hasSuffix(".o") }.map { "\(path)/\($0)" }
         objects = try PeerObjects(files.isEmpty ? [path] : files, at: cgroup)
         let wanted = ["cgroup/connect4", "cgroup/connect6", "cgroup/getsockopt", "sockops"]
         if let lacking = wanted.first(where: { !objects.sections.contains($0) }) {

@@ -42,14 +42,17 @@ final class ProxyCourse {
     }
 
     private func wait(_ site: Site, _ side: Site.Side) throws {
-        var order = weir_bench_order(WEIR_BENCH_CONNECT, to: target(side, .ipv4, SidecarPath.echoPort))
-        order.count = 1
-        do {
-            try site.worker(side).retry(order, "\(side.case.rawValue) does not start as a sidecar")
-        } catch {
-            let log = System.read("\(site.folder)/\(side.case.word).log") ?? ""
-            guard let said = log.split(separator: "\n").last else { throw error }
-            throw BenchError("\(error); it says: \(said)")
+        let worker = try site.worker(side)
+        for family in Family.allCases {
+            var order = weir_bench_order(WEIR_BENCH_CONNECT, to: target(side, family, SidecarPath.echoPort))
+            order.count = 1
+            do {
+                try worker.retry(order, "\(side.case.rawValue) does not start as a sidecar")
+            } catch {
+                let log = System.read("\(site.folder)/\(side.case.word).log") ?? ""
+                guard let said = log.split(separator: "\n").last else { throw error }
+                throw BenchError("\(error); it says: \(said)")
+            }
         }
     }
 }

@@ -107,6 +107,7 @@ private enum HAProxyConfiguration {
             option transparent
         listen outbound
             bind 0.0.0.0:15001
+            bind [::]:15001 v6only
 
         """
     }

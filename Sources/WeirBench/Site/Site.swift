@@ -216,7 +216,11 @@ final class Site {
         let policy = try Exclusions().policy(isInbound: false)
         try installation.set(
             sides.map { side in
-                Workload(
+                var policy = policy
+                // HAProxy asks for the origin of IPv4 only, and over IPv6 takes its socket's address for it, which would
+                // be itself (2.6, sock_inet_get_dst()).
+                policy.originFromSocketName = side.case == .haproxy
+                return Workload(
                     name: side.pods.client, selector: .netns(side.pods.clientPath), mesh: "istio", mechanism: .ebpf,
                     policy: policy)
             })

@@ -7,10 +7,10 @@ import WeirCore
 struct ConnectSuite: Suite {
     let name = SuiteName.connect
     var steps = Exclusions.steps
-    var rounds = 80
+    var rounds = 27
     /// Connections of one case in one round.
     var block = 100
-    var rateRounds = 40
+    var rateRounds = 14
     var rateMilliseconds = 60
 
     /// Of about 120 microseconds each.

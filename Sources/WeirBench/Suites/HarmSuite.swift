@@ -4,9 +4,9 @@ import WeirCore
 /// its proxy to another node, and a connection once it is established.
 struct HarmSuite: Suite {
     let name = SuiteName.harm
-    var rounds = 80
+    var rounds = 27
     var block = 100
-    var streamRounds = 48
+    var streamRounds = 16
     var milliseconds = 60
     private static let otherPort: UInt16 = 9000
 

@@ -5,7 +5,7 @@ import WeirCore
 struct LatencySuite: Suite {
     let name = SuiteName.latency
     var connections: [Int]
-    var rounds = 48
+    var rounds = 16
     var milliseconds = 100
     var program = ProxyProgram.sidecar()
 

@@ -4,7 +4,7 @@ import WeirCore
 struct StreamSuite: Suite {
     let name = SuiteName.stream
     var sizes = [256, 1024, 4096, 16384, 65536, 262144]
-    var rounds = 48
+    var rounds = 16
     var milliseconds = 60
     var program = ProxyProgram.sidecar()
 

@@ -12,14 +12,12 @@ protocol Suite {
 }
 
 extension Suite {
-    /// A measurement of this suite, its cases compared.
+    /// A measurement of this suite.
     func measurement(
         _ what: String, _ variant: String, _ parameter: Measurement.Parameter? = nil, _ unit: Measurement.Unit,
-        _ results: [Measurement.Result], with bases: [Case] = [.direct, .iptables]
+        _ results: [Measurement.Result]
     ) -> Measurement {
-        var one = Measurement(
+        Measurement(
             suite: name.rawValue, what: what, variant: variant, parameter: parameter, unit: unit, results: results)
-        one.compare(with: bases)
-        return one
     }
 }
