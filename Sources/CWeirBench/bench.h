@@ -22,7 +22,16 @@ uint64_t cpu_ns(void);
 
 struct target target_of(const struct weir_bench_order *order);
 
-/* One that gives up after a few seconds; -1 and the answer's problem. */
+/*
+ * One that gives up after a few seconds, and that close() resets, also when the
+ * worker is killed; -1 and the answer's problem.  A reset leaves nothing in
+ * TIME_WAIT, so ports last however long the run is.  More than that: what
+ * arrives for a socket that has gone is answered by none of the two from ::1 to
+ * an address of another interface, which is how a proxy on ::1 is called, since
+ * such an answer has to leave by the interface that it came by
+ * (tcp_v6_send_response(), rt6_need_strict()).  The other end would stay in
+ * LAST_ACK, and a later connection by its port would get no answer.
+ */
 int new_socket(const struct target *to, struct weir_bench_answer *answer);
 
 /* Whether connect() failed because nobody answered, a few times at most; counts it. */
@@ -31,8 +40,8 @@ bool may_try_again(struct weir_bench_answer *answer);
 /* A connected socket, or -1 and the answer's problem. */
 int open_connection(const struct target *to, struct weir_bench_answer *answer);
 
-/* Close with a RST: nothing stays in TIME_WAIT, so ports last however long the run is. */
-void reset_connection(int fd);
+/* recv() that waits for some seconds; on an accelerated socket, recv() itself may return without (EAGAIN). */
+ssize_t read_some(int fd, void *data, size_t size);
 
 /* Writes the problem with errno's text; always -1. */
 int problem(struct weir_bench_answer *answer, const char *what);

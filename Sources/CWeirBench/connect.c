@@ -21,14 +21,14 @@ static int measure(const struct target *to, struct weir_bench_answer *answer, ui
 		return status;
 	}
 	after = now_ns();
-	if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1 || recv(fd, &byte, 1, 0) != 1) {
+	if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1 || read_some(fd, &byte, 1) != 1) {
 		problem(answer, "the first byte of a response");
 		close(fd);
 		return -1;
 	}
 	*connected = (uint32_t)(after - begin);
 	*answered = (uint32_t)(now_ns() - begin);
-	reset_connection(fd);
+	close(fd);
 	return 0;
 }
 

@@ -33,7 +33,7 @@ static char buffer[SIZE];
 static void close_flows(void)
 {
 	for (uint32_t i = 0; i < opened.connections; i++)
-		reset_connection(flows[i].fd);
+		close(flows[i].fd);
 	opened.connections = 0;
 }
 

@@ -2,6 +2,7 @@
 /*
  * The server: gives back every byte (--echo), or reads and says one byte when
  * the client has shut down its side (--discard).  One thread, both families.
+ * Its sockets may have a mark (--mark), which is for root only.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -33,13 +34,14 @@ static int add(int poller, enum role role, int fd)
 	return epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
 }
 
-static int listen_on(int poller, enum role role, const char *port)
+static int listen_on(int poller, enum role role, const char *port, int mark)
 {
 	struct sockaddr_in6 at = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)atoi(port)) };
 	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), zero = 0, one = 1;
 
 	if (fd < 0 || setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, &zero, sizeof(zero)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    (mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark))) ||
 	    bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 4096) || add(poller, role, fd)) {
 		fprintf(stderr, "cannot listen on port %s: %s\n", port, strerror(errno));
 		return -1;
@@ -77,16 +79,19 @@ int run_server(int argc, char **argv)
 	static const struct option options[] = {
 		{ "echo", required_argument, NULL, 'e' },
 		{ "discard", required_argument, NULL, 'd' },
+		{ "mark", required_argument, NULL, 'm' },
 		{ 0 },
 	};
 	struct epoll_event events[EVENTS];
-	int option, count, poller = epoll_create1(EPOLL_CLOEXEC);
+	int option, count, mark = 0, poller = epoll_create1(EPOLL_CLOEXEC);
 
 	optind = 0;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'e' && option != 'd')
+		if (option == 'm')
+			mark = atoi(optarg);
+		else if (option != 'e' && option != 'd')
 			return 64;
-		if (listen_on(poller, option == 'e' ? LISTEN_ECHO : LISTEN_DISCARD, optarg))
+		else if (listen_on(poller, option == 'e' ? LISTEN_ECHO : LISTEN_DISCARD, optarg, mark))
 			return 2;
 	}
 	if (write(STDOUT_FILENO, "ready\n", 6) != 6)

@@ -35,11 +35,10 @@ int weir_bench_stream(const struct weir_bench_order *order, struct weir_bench_an
 		answer->operations++;
 	}
 	shutdown(fd, SHUT_WR);
-	if (!status && recv(fd, data, 1, 0) != 1)
+	if (!status && read_some(fd, data, 1) != 1)
 		status = problem(answer, "the reader's word that it has read all");
 	answer->elapsed_ns = now_ns() - begin;
-	/* A FIN whose ACK is lost would leave the reader's end in LAST_ACK, in the way of a later connection. */
-	reset_connection(fd);
+	close(fd);
 	return status;
 }
 
@@ -51,7 +50,7 @@ int weir_bench_hold(const struct weir_bench_order *order, struct weir_bench_answ
 	struct target to = target_of(order);
 
 	while (count)
-		reset_connection(held[--count]);
+		close(held[--count]);
 	if (order->connections > HELD) {
 		errno = EINVAL;
 		return problem(answer, "an order to hold connections");

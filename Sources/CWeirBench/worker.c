@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { PATIENCE = 5 }; /* seconds that an answer may take */
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -55,10 +58,14 @@ struct target target_of(const struct weir_bench_order *order)
 
 int new_socket(const struct target *to, struct weir_bench_answer *answer)
 {
+	static const struct linger reset = { .l_onoff = 1 };
+	static const struct timeval patience = { .tv_sec = PATIENCE };
 	int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), few = 2;
 
 	if (fd < 0)
 		return problem(answer, "socket()");
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	/* A few seconds, not two minutes. */
 	setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &few, sizeof(few));
 	return fd;
@@ -84,12 +91,18 @@ int open_connection(const struct target *to, struct weir_bench_answer *answer)
 	}
 }
 
-void reset_connection(int fd)
+ssize_t read_some(int fd, void *data, size_t size)
 {
-	static const struct linger now = { .l_onoff = 1 };
+	struct pollfd readable = { .fd = fd, .events = POLLIN };
+	ssize_t got;
 
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	close(fd);
+	while ((got = recv(fd, data, size, 0)) < 0 && errno == EAGAIN) {
+		if (!poll(&readable, 1, PATIENCE * 1000)) {
+			errno = ETIMEDOUT;
+			break;
+		}
+	}
+	return got;
 }
 
 static bool transfer(int fd, void *data, size_t size, bool writing)

@@ -25,11 +25,11 @@ public enum ListenerAdoption {
     }
 
     static func pids() -> [Int32] {
-        names("/proc").compactMap { Int32($0) }
+        Folder.names(in: "/proc").compactMap { Int32($0) }
     }
 
     private static func sockets(of pid: Int32) -> [Int32] {
-        names("/proc/\(pid)/fd").compactMap { name in
+        Folder.names(in: "/proc/\(pid)/fd").compactMap { name in
             var target = [UInt8](repeating: 0, count: 32)
             let length = target.withUnsafeMutableBytes { bytes in
                 bytes.withMemoryRebound(to: CChar.self) { buffer in
@@ -39,19 +39,6 @@ public enum ListenerAdoption {
             guard length > 0, target.starts(with: "socket:".utf8) else { return nil }
             return Int32(name)
         }
-    }
-
-    private static func names(_ path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var found: [String] = []
-        while let entry = readdir(directory) {
-            found.append(
-                withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                })
-        }
-        return found
     }
 
     /// - Returns: the family of a TCP socket that listens on the port, beyond the loopback address; else nil.

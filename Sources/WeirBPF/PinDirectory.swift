@@ -80,7 +80,7 @@ public struct PinDirectory: Sendable {
     }
 
     /// The names in one of the folders; none when it is not there.
-    func names(in folder: String) -> [String] { Self.list("\(path)/\(folder)") }
+    func names(in folder: String) -> [String] { Folder.names(in: "\(path)/\(folder)") }
 
     /// What is attached: programs at the cgroup root, and one sk_lookup a namespace.
     public var attached: [String] { names(in: "links") + names(in: "netns").map { "weir_sk_lookup@\($0)" } }
@@ -109,21 +109,8 @@ public struct PinDirectory: Sendable {
         guard let slash = path.lastIndex(of: "/") else { return [] }
         let parent = String(path[..<slash])
         let prefix = "\(path[path.index(after: slash)...])-\(what)-"
-        return Self.list(parent).filter { $0.hasPrefix(prefix) }.compactMap { name in
+        return Folder.names(in: parent).filter { $0.hasPrefix(prefix) }.compactMap { name in
             Int32(name.dropFirst(prefix.count)).map { (PinDirectory(path: "\(parent)/\(name)"), $0) }
         }
-    }
-
-    private static func list(_ path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names.sorted()
     }
 }

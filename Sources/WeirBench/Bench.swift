@@ -10,9 +10,15 @@ public struct Bench {
         public var only: [SuiteName] = []
         /// Client connections at which latency is measured.
         public var connections = [1, 2, 5, 10, 25, 50, 100]
+        /// Path of Merbridge's objects, which makes it a case.
+        public var merbridge: String?
 
         public init() {}
     }
+
+    /// How often everything is made anew, namespaces, processes and programs, as another run would: what differs between
+    /// runs and not within one shows.
+    private var sittings: Int { options.quick ? 2 : 3 }
 
     private let options: Options
     private let progress: Progress
@@ -29,29 +35,47 @@ public struct Bench {
         BenchLeftovers.remove()
         let interruption = Interruption()
         defer { BenchLeftovers.remove(Names.own) }
+        let cases = Case.mechanisms.filter { $0 != .merbridge || options.merbridge != nil }
         let suites = suites
-        for suite in suites { progress.plan(seconds: suite.planned) }
-        progress.step("making namespaces and installing a Weir of this run's own", important: true)
-        let site = try Site(Case.mechanisms, interruption: interruption)
-        var report = Report(
-            quick: options.quick, cases: site.sides.map(\.case),
-            missing: Case.mechanisms.compactMap { one in
-                site.missing[one].map { Report.Missing(case: one, reason: $0) }
-            })
+        for suite in suites { progress.plan(seconds: suite.planned(cases.count) * Double(sittings)) }
+        var report = Report(quick: options.quick, cases: [], missing: [])
         report.others = Set(try ForeignProgram.atCgroupRoot(isWeirForeign: true).map(\.name)).sorted()
-        report.floor = try floor(site)
-        for suite in suites {
-            progress.begin(seconds: suite.planned)
-            do {
-                report.measurements += try suite.run(site, progress)
-            } catch let error as BenchError {
-                // What the other suites found is still true.
-                if let interrupted = interruption.error { throw interrupted }
-                report.failures.append("the suite \(suite.name.rawValue) was not measured: \(error)")
+        for number in 1...sittings {
+            progress.title = "sitting \(number) of \(sittings)"
+            progress.step("making namespaces and installing a Weir of this run's own", important: true)
+            let site = try Site(cases, merbridge: options.merbridge, interruption: interruption)
+            report.cases = site.sides.map(\.case)
+            report.missing = cases.compactMap { one in
+                site.missing[one].map { Report.Missing(case: one, reason: $0) }
             }
+            if number == 1 { report.floor = try floor(site) }
+            try sit(site, suites, &report)
+            site.remove()
         }
+        for index in report.measurements.indices { report.measurements[index].compare() }
         report.seconds = progress.elapsed
         return report
+    }
+
+    /// Measures all of it once.
+    private func sit(_ site: Site, _ suites: [any Suite], _ report: inout Report) throws {
+        for suite in suites {
+            progress.begin(seconds: suite.planned(report.cases.count))
+            do {
+                for one in try suite.run(site, progress) {
+                    if let index = report.measurements.firstIndex(where: { $0.key == one.key }) {
+                        report.measurements[index].add(one)
+                    } else {
+                        report.measurements.append(one)
+                    }
+                }
+            } catch let error as BenchError {
+                // What the other suites found is still true.
+                if let interrupted = site.interruption.error { throw interrupted }
+                let failure = "the suite \(suite.name.rawValue) was not measured: \(error)"
+                if !report.failures.contains(failure) { report.failures.append(failure) }
+            }
+        }
     }
 
     /// One request after the other over loopback, with nothing in between.
@@ -74,18 +98,18 @@ public struct Bench {
         var proxy = ProxySuite()
         if options.quick {
             connect.steps = [Exclusions(), Exclusions(ranges: 1000), Exclusions(ranges: 10000)]
-            connect.rounds = 30
-            connect.rateRounds = 12
+            connect.rounds = 15
+            connect.rateRounds = 6
             latency.connections = latency.connections.filter { [1, 10, 100].contains($0) }
             if latency.connections.isEmpty { latency.connections = options.connections }
-            latency.rounds = 16
+            latency.rounds = 8
             stream.sizes = [1024, 65536]
-            stream.rounds = 16
+            stream.rounds = 8
             scale.workloads = [1, 100]
             scale.memoryRounds = 3
-            harm.rounds = 40
-            harm.streamRounds = 16
-            proxy.rounds = 12
+            harm.rounds = 20
+            harm.streamRounds = 8
+            proxy.rounds = 6
         }
         let all: [any Suite] = [connect, latency, stream, scale, harm, proxy]
         return all.filter { options.only.isEmpty || options.only.contains($0.name) }

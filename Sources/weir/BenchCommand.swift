@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Glibc
 import WeirAgent
 import WeirBench
@@ -12,15 +11,15 @@ struct BenchCommand: ParsableCommand {
             Everything happens in namespaces and a cgroup of the run's own, and goes with it; a Weir that works on this \
             node is not touched. The machine should have nothing else to do. ^C ends it at any time.
             """,
-        subcommands: [Compare.self])
+        subcommands: [Compare.self, Show.self])
 
     @Flag(help: "Fewer points and rounds: under five minutes.") var quick = false
     @Option(help: "Only this suite; may be given more than once: \(Self.suites).") var only: [String] = []
     @Option(help: "Client connections at which latency is measured, such as 1,10,100.")
     var connections = "1,2,5,10,25,50,100"
+    @Option(help: "Measure Merbridge, too: its BPF objects, one or a folder of them.") var merbridge: String?
     @Option(help: "Write the result to this file, for weir bench compare.") var json: String?
-    @Option(help: "Write the report to this file as one page with curves.") var html: String?
-    @Option(help: "Write the report to this file as Markdown, and its curves beside it as SVG.") var markdown: String?
+    @OptionGroup var pages: ReportPages
     @OptionGroup var options: GlobalOptions
 
     private static let suites = SuiteName.allCases.map(\.rawValue).joined(separator: ", ")
@@ -31,9 +30,9 @@ struct BenchCommand: ParsableCommand {
         }
         _ = try numbers()
         // Not after minutes of measuring.
-        for path in [json, html, markdown].compactMap(\.self) where access(Self.folder(of: path), W_OK) != 0 {
-            throw ValidationError(
-                "\(path) cannot be written: \(Self.folder(of: path)) \(String(cString: strerror(errno)).lowercased()).")
+        if let json { try ReportPages.requireFolder(of: json) }
+        if let merbridge, access(merbridge, R_OK) != 0 {
+            throw ValidationError("\(merbridge) cannot be read: \(String(cString: strerror(errno)).lowercased()).")
         }
     }
 
@@ -54,11 +53,11 @@ struct BenchCommand: ParsableCommand {
             bench.quick = quick
             bench.only = only.compactMap(SuiteName.init(rawValue:))
             bench.connections = Array(Set(try numbers())).sorted()
+            bench.merbridge = merbridge
             do {
                 let report = try Bench(bench, progress: Progress { writeError("weir bench: \($0)") }).run()
-                if let json { try Self.write(try JSONText.render(report) + "\n", to: json) }
-                if let html { try Self.write(report.html, to: html) }
-                if let markdown { try Self.write(report.markdown, to: markdown) }
+                if let json { try ReportPages.write(try JSONText.render(report) + "\n", to: json) }
+                try pages.write(report)
                 print(report.text)
                 if !report.failures.isEmpty { throw ExitCode(1) }
             } catch let error as Interrupted {
@@ -66,20 +65,6 @@ struct BenchCommand: ParsableCommand {
                 throw ExitCode(128 + error.signal)
             }
         }
-    }
-
-    private static func folder(of path: String) -> String {
-        let folder = (path as NSString).deletingLastPathComponent
-        return folder.isEmpty ? "." : folder
-    }
-
-    private static func write(_ markdown: (text: String, pictures: [String: String]), to path: String) throws {
-        try write(markdown.text, to: path)
-        for (name, picture) in markdown.pictures { try write(picture, to: "\(folder(of: path))/\(name)") }
-    }
-
-    private static func write(_ text: String, to path: String) throws {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
     }
 
     struct Compare: ParsableCommand {
@@ -96,6 +81,22 @@ struct BenchCommand: ParsableCommand {
                 let comparison = try Comparison(Report(file: before), Report(file: after))
                 print(output == .json ? try JSONText.render(comparison) : comparison.text)
                 if comparison.count(.worse) > 0 { throw ExitCode(1) }
+            }
+        }
+    }
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Print a result of weir bench --json again.")
+
+        @Argument(help: "The result.") var result: String
+        @OptionGroup var pages: ReportPages
+        @OptionGroup var options: GlobalOptions
+
+        func run() throws {
+            try reportingNow(options) {
+                let report = try Report(file: result)
+                try pages.write(report)
+                print(report.text)
             }
         }
     }

@@ -19,7 +19,7 @@ import Testing
         let text = Report.fixture(spread: 0.2).text
         #expect(text.contains("1.210?"))
         #expect(
-            text.contains("connect · time to connect · IPv4 · excluded CIDRs 0: iptables / direct: its rounds spread"))
+            text.contains("connect · time to connect · IPv4 · excluded CIDRs 0: iptables / direct ± "))
         #expect(text.contains("reached, but not trusted"))
     }
 
@@ -43,6 +43,18 @@ import Testing
         }
         #expect(addresses.isEmpty)
         for loading in ["<script", "<link", "src=", "@import", "url("] { #expect(!page.contains(loading)) }
+    }
+
+    /// Three curves that end at nearly the same height, which is the lowest.
+    @Test func namesOfCurvesAreInsideThePlotAndApart() throws {
+        let curves = [1.0, 1.01, 1.02].map { end in
+            Chart.Curve(name: "at \(end)", style: 0, points: [(x: 0, y: 100), (x: 1, y: end)])
+        }
+        let svg = Chart(title: "", xLabel: "", unit: .nanoseconds, curves: curves).svg(isAlone: false)
+        let places = svg.matches(of: #/y="([0-9.]+)" text-anchor="start">at /#).compactMap { Double($0.1) }.sorted()
+        #expect(places.count == 3)
+        #expect(zip(places, places.dropFirst()).allSatisfy { $1 - $0 >= 16 })
+        #expect(try #require(places.last) <= 294)
     }
 
     @Test func picturesAreWellFormed() {

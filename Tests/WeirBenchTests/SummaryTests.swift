@@ -41,4 +41,24 @@ import Testing
         #expect(try #require(free.result(.weir)).rounds[0] > 400_000_000)
         #expect(try #require(paced.result(.weir)).rounds[0] < 1_010_000)
     }
+
+    @Test func sittingsAddUp() throws {
+        func measurement(_ weir: UInt32, rounds: Int, cpu: Double) throws -> Measurement {
+            let results = try [(Case.direct, UInt32(1000)), (.weir, weir)].map { one, value in
+                var tally = Tally()
+                for _ in 0..<rounds { tally.add([UInt32](repeating: value, count: 10)) }
+                return try #require(tally.result(one, cpu: cpu))
+            }
+            return Measurement(
+                suite: "connect", what: "time to connect", variant: "IPv4", unit: .nanoseconds, results: results)
+        }
+        var both = try measurement(1100, rounds: 6, cpu: 10)
+        both.add(try measurement(1300, rounds: 2, cpu: 30))
+        both.compare()
+        let weir = try #require(both.results.last)
+        #expect(weir.summary.count == 80 && weir.summary.p50 < 1110 && weir.summary.p90 > 1290)
+        #expect(weir.rounds.count == 8 && weir.sittings == [6, 2])
+        #expect(weir.cpu == 15)
+        #expect(weir.ratios.first?.high == 1.3)
+    }
 }

@@ -10,6 +10,8 @@ public enum Case: String, Codable, Sendable, CaseIterable, CodingKeyRepresentabl
     case weir
     /// The same with the same-node short cut.
     case accelerated = "weir+acceleration"
+    /// The peer, where its objects are given.
+    case merbridge
 
     // The proxies of the proxy suite.
     case weirProxy = "Weir's proxy"
@@ -17,7 +19,7 @@ public enum Case: String, Codable, Sendable, CaseIterable, CodingKeyRepresentabl
     case haproxy = "HAProxy"
 
     /// Those that most suites measure.
-    static let mechanisms = [Case.direct, .iptables, .nftables, .weir, .accelerated]
+    static let mechanisms = [Case.direct, .iptables, .nftables, .weir, .accelerated, .merbridge]
 
     /// A word that may stand in names of namespaces and cgroups.
     var word: String {
@@ -29,5 +31,5 @@ public enum Case: String, Codable, Sendable, CaseIterable, CodingKeyRepresentabl
     }
 
     /// Weir's programs see its sockets.
-    var isWeir: Bool { ![.direct, .iptables, .nftables].contains(self) }
+    var isWeir: Bool { ![.direct, .iptables, .nftables, .merbridge].contains(self) }
 }

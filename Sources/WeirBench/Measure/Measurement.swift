@@ -19,6 +19,8 @@ public struct Measurement: Codable, Sendable {
         public var summary: Summary
         /// The value of each round, which the ratios are made of: the median of its samples, or its rate.
         public var rounds: [Double]
+        /// How many rounds each sitting had.
+        public var sittings: [Int]
         /// Microseconds of processor time for one operation, of client, server, proxies and what the kernel does for
         /// them.
         public var cpu: Double?
@@ -28,6 +30,28 @@ public struct Measurement: Codable, Sendable {
         /// The 99th percentile of each round's samples, where a round has enough of them, and its ratios.
         public var tails: [Double] = []
         public var tailRatios: [Ratio] = []
+        /// What the summary is of, for sittings that follow; of a result that was read nil.
+        var tally: Tally?
+
+        private enum CodingKeys: String, CodingKey {
+            case `case`, summary, rounds, sittings, cpu, timeouts, ratios, tails, tailRatios
+        }
+
+        /// Adds what another sitting gave.
+        mutating func add(_ other: Result) {
+            guard let mine = tally, let more = other.tally else { return }
+            let both = mine.followed(by: more)
+            tally = both
+            summary = both.summary ?? summary
+            rounds += other.rounds
+            tails += other.tails
+            sittings += other.sittings
+            timeouts += other.timeouts
+            if let own = cpu, let next = other.cpu {
+                let weight = Double(other.rounds.count) / Double(rounds.count)
+                cpu = own * (1 - weight) + next * weight
+            }
+        }
     }
 
     public var suite: String
@@ -45,16 +69,28 @@ public struct Measurement: Codable, Sendable {
             .joined(separator: " · ")
     }
 
+    /// What cases are compared with.
+    var bases: [Case] { suite == SuiteName.proxy.rawValue ? [.haproxy, .envoy] : [.direct, .iptables] }
+
     /// Compares each case with what it replaces: none with itself, nor the base with what is built on it.
-    mutating func compare(with bases: [Case] = [.direct, .iptables]) {
+    mutating func compare() {
         for index in results.indices {
-            let replaced = results.filter { bases.prefix { $0 != results[index].case }.contains($0.case) }
-            results[index].ratios = replaced.compactMap { base in
-                Ratio(results[index].rounds, to: base.rounds, against: base.case)
+            let one = results[index]
+            let replaced = results.filter { bases.prefix { $0 != one.case }.contains($0.case) }
+            results[index].ratios = replaced.compactMap {
+                Ratio(one.rounds, to: $0.rounds, against: $0.case, sittings: one.sittings)
             }
-            results[index].tailRatios = replaced.compactMap { base in
-                Ratio(results[index].tails, to: base.tails, against: base.case)
+            results[index].tailRatios = replaced.compactMap {
+                Ratio(one.tails, to: $0.tails, against: $0.case, sittings: one.sittings)
             }
+        }
+    }
+
+    /// Adds what another sitting gave.
+    mutating func add(_ other: Measurement) {
+        for result in other.results {
+            guard let index = results.firstIndex(where: { $0.case == result.case }) else { continue }
+            results[index].add(result)
         }
     }
 }

@@ -10,6 +10,8 @@ public final class Progress {
     private var part = 0.0
     private let begin = Clock.now
     private let write: (String) -> Void
+    /// Before every line.
+    var title = ""
     private var lastLine = -10.0
 
     /// - Parameter write: prints one line.
@@ -30,7 +32,7 @@ public final class Progress {
         let now = elapsed
         guard important || now - lastLine >= 1 else { return }
         lastLine = now
-        write("[\(Int(now)) s, \(estimate)] \(text)")
+        write("[\(Int(now)) s, \(estimate)] \(title.isEmpty ? "" : "\(title): ")\(text)")
     }
 
     var elapsed: Double { Clock.now - begin }

@@ -6,7 +6,8 @@ public struct Ratio: Codable, Sendable, Equatable {
     public var against: Case
     public var median: Double
     /// The range in which the true median is with a probability of at least 95 %, by the order of the rounds' ratios
-    /// alone (a sign test, whatever their distribution); of fewer than six rounds the smallest and the largest.
+    /// alone (a sign test, whatever their distribution), widened to the medians of all sittings: where memory lies
+    /// differs between those, and not between rounds. Of fewer than six rounds the smallest and the largest.
     public var low: Double
     public var high: Double
     public var rounds: Int
@@ -19,20 +20,33 @@ public struct Ratio: Codable, Sendable, Equatable {
     /// - Parameters:
     ///   - values: of this case, round by round.
     ///   - base: of the other, of the same rounds.
-    init?(_ values: [Double], to base: [Double], against: Case) {
-        let ratios = zip(values, base).filter { $1 > 0 }.map { $0 / $1 }.sorted()
+    ///   - sittings: how many rounds each had.
+    init?(_ values: [Double], to base: [Double], against: Case, sittings: [Int]) {
+        let all = zip(values, base).map { $1 > 0 ? $0 / $1 : .nan }
+        let ratios = all.filter { !$0.isNaN }.sorted()
         guard !ratios.isEmpty else { return nil }
         self.against = against
         median = Median.of(ratios)
         rounds = ratios.count
         let skipped = Self.skipped(rounds)
-        low = ratios[skipped ?? 0]
-        high = ratios[rounds - 1 - (skipped ?? 0)]
+        let medians = Self.medians(all, sittings)
+        low = medians.reduce(ratios[skipped ?? 0], min)
+        high = medians.reduce(ratios[rounds - 1 - (skipped ?? 0)], max)
         let width = max(high - median, median - low) / median
         if skipped == nil {
-            doubt = "\(rounds) rounds are too few to tell; six or more are needed"
+            doubt = "has \(rounds) rounds, of which six are needed"
         } else if width > Self.tolerance {
-            doubt = "its rounds spread, so it may be off by \(Self.percent(width))"
+            doubt = "± \(Self.percent(width))"
+        }
+    }
+
+    /// The median of each sitting.
+    private static func medians(_ ratios: [Double], _ sittings: [Int]) -> [Double] {
+        var rest = ratios[...]
+        return sittings.compactMap { count in
+            let own = rest.prefix(count).filter { !$0.isNaN }
+            rest = rest.dropFirst(count)
+            return own.isEmpty ? nil : Median.of(own)
         }
     }
 

@@ -33,10 +33,22 @@ struct Tally {
     /// A round that is one value.
     mutating func add(_ value: Double) { rounds.append(value) }
 
+    func followed(by other: Tally) -> Tally {
+        var both = self
+        both.recorder.add(other.recorder)
+        both.rounds += other.rounds
+        both.tails += other.tails
+        return both
+    }
+
+    /// Nil: there was no round.
+    var summary: Summary? { isTimed ? recorder.summary : Summary(values: rounds) }
+
     /// Nil: there was no round.
     func result(_ one: Case, cpu: Double? = nil) -> Measurement.Result? {
-        guard let summary = isTimed ? recorder.summary : Summary(values: rounds) else { return nil }
-        return Measurement.Result(case: one, summary: summary, rounds: rounds, cpu: cpu, tails: tails)
+        guard let summary else { return nil }
+        return Measurement.Result(
+            case: one, summary: summary, rounds: rounds, sittings: [rounds.count], cpu: cpu, tails: tails, tally: self)
     }
 }
 

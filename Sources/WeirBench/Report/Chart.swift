@@ -16,6 +16,7 @@ struct Chart {
 
     private static let width = 660.0
     private static let height = 340.0
+    private static let line = 16.0
     private static let plot = (left: 78.0, right: 500.0, top: 40.0, bottom: 290.0)
 
     static let style = """
@@ -25,12 +26,14 @@ struct Chart {
         .weir-chart .curve { fill: none; stroke-width: 2; }
         .weir-chart .c0 { stroke: #6e7781; fill: #6e7781; } .weir-chart .c1 { stroke: #cf222e; fill: #cf222e; }
         .weir-chart .c2 { stroke: #9a6700; fill: #9a6700; } .weir-chart .c3 { stroke: #0969da; fill: #0969da; }
-        .weir-chart .c4 { stroke: #1a7f37; fill: #1a7f37; } .weir-chart .curve { fill: none; }
+        .weir-chart .c4 { stroke: #1a7f37; fill: #1a7f37; } .weir-chart .c5 { stroke: #8250df; fill: #8250df; }
+        .weir-chart .curve { fill: none; }
         @media (prefers-color-scheme: dark) {
           .weir-chart text { fill: #e6edf3; } .weir-chart .grid { stroke: #30363d; }
           .weir-chart .c0 { stroke: #9198a1; fill: #9198a1; } .weir-chart .c1 { stroke: #ff7b72; fill: #ff7b72; }
           .weir-chart .c2 { stroke: #d29922; fill: #d29922; } .weir-chart .c3 { stroke: #58a6ff; fill: #58a6ff; }
-          .weir-chart .c4 { stroke: #3fb950; fill: #3fb950; } .weir-chart .curve { fill: none; }
+          .weir-chart .c4 { stroke: #3fb950; fill: #3fb950; } .weir-chart .c5 { stroke: #bc8cff; fill: #bc8cff; }
+          .weir-chart .curve { fill: none; }
         }
         @media print {
           .weir-chart text { fill: #000; } .weir-chart .grid { stroke: #ccc; }
@@ -51,7 +54,8 @@ struct Chart {
         for tick in y.ticks {
             let at = Self.number(y.position(tick))
             lines.append("<path class=\"grid\" d=\"M\(Int(Self.plot.left)) \(at)H\(Int(Self.plot.right))\"/>")
-            lines.append(Self.text(Figure.text(tick, unit), Self.plot.left - 6, y.position(tick) + 4, "end"))
+            lines.append(
+                Self.text(tick == 0 ? "0" : Figure.text(tick, unit), Self.plot.left - 6, y.position(tick) + 4, "end"))
         }
         for tick in x.ticks {
             let at = Self.number(x.position(tick))
@@ -72,23 +76,29 @@ struct Chart {
             + places.map { Self.mark(curve.style, $0.0, $0.1) }
     }
 
-    /// The names at the right, from the largest value at the end to the smallest, none over another.
+    /// The names at the right, from the largest value at the end to the smallest, none over another nor below the plot.
     private func legend(_ y: Axis) -> [String] {
-        var at = -100.0
-        return curves.compactMap { curve in curve.points.last.map { (curve, y.position($0.y)) } }
+        let entries = curves.compactMap { curve in curve.points.last.map { (curve, y.position($0.y)) } }
             .sorted { $0.1 < $1.1 }
-            .flatMap { curve, wanted -> [String] in
-                at = max(wanted, at + 16)
-                return [
-                    Self.mark(curve.style, Self.plot.right + 14, at),
-                    Self.text(curve.name, Self.plot.right + 24, at + 4, "start"),
-                ]
-            }
+        var places: [Double] = []
+        for (_, wanted) in entries { places.append(max(wanted, (places.last ?? -100) + Self.line)) }
+        var limit = Self.plot.bottom
+        for index in places.indices.reversed() {
+            places[index] = min(places[index], limit)
+            limit = places[index] - Self.line
+        }
+        return zip(entries, places).flatMap { entry, at in
+            [
+                Self.mark(entry.0.style, Self.plot.right + 14, at),
+                Self.text(entry.0.name, Self.plot.right + 24, at + 4, "start"),
+            ]
+        }
     }
 
     private static func mark(_ style: Int, _ x: Double, _ y: Double) -> String {
         let shapes = [
             "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z", "M-4-4h8v8h-8z", "M0-5L5 4H-5z", "M0-5L5 0L0 5L-5 0z", "M0 5L5-4H-5z",
+            "M-4-2H-2V-4H2V-2H4V2H2V4H-2V2H-4z",
         ]
         let shape = shapes[style % shapes.count]
         return "<path class=\"c\(style)\" transform=\"translate(\(number(x)) \(number(y)))\" d=\"\(shape)\"/>"

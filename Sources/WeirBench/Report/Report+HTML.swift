@@ -28,16 +28,18 @@ extension Report {
                    color: #24292f; background: #fff; }
             table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
             th, td { padding: 2px 10px; text-align: right; white-space: nowrap; }
-            th:nth-child(-n+\(ReportTable.text)), td:nth-child(-n+\(ReportTable.text)) { text-align: left; }
-            tr.first td { border-top: 1px solid #d0d7de; }
+            th:first-child, td:first-child { text-align: left; }
+            .of th { border-top: 1px solid #d0d7de; }
+            td:first-child { padding-left: 2em; }
             .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(420px, 1fr)); gap: 1em; }
             .wide { overflow-x: auto; }
             \(Chart.style)
             @media (prefers-color-scheme: dark) {
-              body { color: #e6edf3; background: #0d1117; } tr.first td { border-color: #30363d; }
+              body { color: #e6edf3; background: #0d1117; } .of th { border-color: #30363d; }
             }
-            @media print { body { color: #000; background: #fff; max-width: none; font-size: 9px; }
-              .charts { grid-template-columns: 1fr 1fr; } svg { break-inside: avoid; } }
+            @media print { body { color: #000; background: #fff; max-width: none; font-size: 9px; padding: 0; }
+              th, td { padding: 1px 5px; } .wide { overflow: visible; }
+              .charts { grid-template-columns: 1fr 1fr; } svg, tr { break-inside: avoid; } .of { break-after: avoid; } }
             </style>
             </head>
             <body>
@@ -52,11 +54,15 @@ extension Report {
         "<ul>\n\(items.map { "<li>\(Chart.escape($0))</li>" }.joined(separator: "\n"))\n</ul>"
     }
 
+    /// What the rows are about stands above them: side by side it would be too wide for paper.
     private static func table(_ table: ReportTable) -> String {
-        let head = table.headings.map { "<th>\(Chart.escape($0))</th>" }.joined()
-        let rows = table.rows.map { row in
-            let cells = row.map { "<td>\(Chart.escape($0))</td>" }.joined()
-            return "<tr\(row[0].isEmpty ? "" : " class=\"first\"")>\(cells)</tr>"
+        let about = ReportTable.text - 1
+        let head = table.headings[about...].map { "<th>\(Chart.escape($0))</th>" }.joined()
+        let rows = table.rows.flatMap { row -> [String] in
+            let cells = row[about...].map { "<td>\(Chart.escape($0))</td>" }.joined()
+            let title = row[..<about].filter { !$0.isEmpty }.joined(separator: ", ")
+            let above = "<tr class=\"of\"><th colspan=\"\(row.count - about)\">\(Chart.escape(title))</th></tr>"
+            return (title.isEmpty ? [] : [above]) + ["<tr>\(cells)</tr>"]
         }
         return "<div class=\"wide\"><table>\n<tr>\(head)</tr>\n\(rows.joined(separator: "\n"))\n</table></div>"
     }

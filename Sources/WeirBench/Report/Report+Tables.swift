@@ -7,9 +7,7 @@ struct ReportTable {
 
     init(_ measurements: [Measurement]) {
         let hasTails = measurements.contains { $0.results.contains { !$0.tailRatios.isEmpty } }
-        let bases =
-            measurements.contains { $0.results.contains { $0.ratios.contains { $0.against == .haproxy } } }
-            ? [Case.haproxy, .envoy] : [.direct, .iptables]
+        let bases = measurements.first?.bases ?? []
         headings =
             ["what", "at", "case", "p50", "p90", "p99", "p99.9", "cpu"]
             + bases.flatMap { ["× \($0.rawValue)", "95 %"] } + (hasTails ? ["p99 × \(bases[1].rawValue)", "95 %"] : [])
@@ -67,6 +65,9 @@ extension Report {
             lines.append(
                 "programs at the cgroup root, which every case meets, direct too: \(others.joined(separator: ", "))")
         }
+        if machine.versions["weir"]?.contains("debug") == true {
+            lines.append("this is a debug build of weir: the suite proxy says nothing of the proxy in a release")
+        }
         return lines + failures + missing.map { "\($0.case.rawValue) was not measured: \($0.reason)" }
     }
 
@@ -80,16 +81,17 @@ extension Report {
                 return lost
                     + (result.ratios.map { ("", $0) } + result.tailRatios.map { (" p99", $0) }).compactMap {
                         kind, ratio in
-                        ratio.doubt.map { "\(result.case.rawValue) / \(ratio.against.rawValue)\(kind): \($0)" }
+                        ratio.doubt.map { "\(result.case.rawValue) / \(ratio.against.rawValue)\(kind) \($0)" }
                     }
             }
-            return doubts.isEmpty ? nil : "\(one.key): \(doubts.joined(separator: "; "))"
+            return doubts.isEmpty ? nil : "\(one.key): \(doubts.joined(separator: ", "))"
         }
     }
 
-    static let doubtsTitle = "Not trusted, and marked with ?: another run may differ by more than 5 %"
+    static let doubtsTitle =
+        "Not trusted, and marked with ?: their rounds spread, so that two runs may differ by more than 5 %"
     static let legend =
         "Times are of single connections or requests; cpu is processor time for one of them, or for a megabyte, of "
         + "client, server, proxies and the kernel's work for them. A ratio is the median of the ratios of rounds measured "
-        + "side by side, with the range that holds the true one with 95 %."
+        + "side by side, with the range that holds the true one with 95 % and the medians of all sittings."
 }

@@ -21,7 +21,7 @@ final class BenchCgroup {
 
     /// Ends what is in it and below, and removes it.
     static func remove(_ path: String) {
-        for name in System.names(in: path) {
+        for name in Folder.names(in: path) {
             var info = stat()
             let below = "\(path)/\(name)"
             if stat(below, &info) == 0, info.st_mode & S_IFMT == S_IFDIR { remove(below) }

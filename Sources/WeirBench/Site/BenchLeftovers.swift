@@ -8,7 +8,7 @@ public enum BenchLeftovers {
     @discardableResult
     public static func remove() -> Int {
         let places = [Names.namespaces, Names.bpffs, "/tmp", (try? Host.cgroupRoot()) ?? ""]
-        let found = Set(places.flatMap(System.names(in:)).compactMap(Names.process(of:)))
+        let found = Set(places.flatMap(Folder.names(in:)).compactMap(Names.process(of:)))
         let dead = found.filter { kill($0, 0) != 0 && errno == ESRCH }
         for process in dead { remove("\(Names.prefix)\(process)") }
         return dead.count
@@ -18,11 +18,11 @@ public enum BenchLeftovers {
     static func remove(_ name: String) {
         if let root = try? Host.cgroupRoot() { BenchCgroup.remove("\(root)/\(name)") }
         BenchInstallation.remove(name)
-        for namespace in System.names(in: Names.namespaces) where namespace.hasPrefix("\(name)-") {
+        for namespace in Folder.names(in: Names.namespaces) where namespace.hasPrefix("\(name)-") {
             _ = try? System.run(["ip", "netns", "delete", namespace], package: "iproute2")
         }
         let folder = "/tmp/\(name)"
-        for file in System.names(in: folder) { unlink("\(folder)/\(file)") }
+        for file in Folder.names(in: folder) { unlink("\(folder)/\(file)") }
         rmdir(folder)
     }
 }

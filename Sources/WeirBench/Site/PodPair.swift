@@ -33,10 +33,13 @@ struct PodPair {
         }
     }
 
-    func serverAddress(_ family: Family) -> Address {
+    func clientAddress(_ family: Family) -> Address { address(family, 10) }
+    func serverAddress(_ family: Family) -> Address { address(family, 20) }
+
+    private func address(_ family: Family, _ host: Int) -> Address {
         family == .ipv4
-            ? Address(ipv4: 0x0a4e_0014 | UInt32(number) << 8)
-            : Address(high: 0xfd00_0078_0000_0000 | Self.group(number) << 16, low: 0x20)
+            ? Address(ipv4: 0x0a4e_0000 | UInt32(number) << 8 | UInt32(host))
+            : Address(high: 0xfd00_0078_0000_0000 | Self.group(number) << 16, low: Self.group(host))
     }
 
     /// A number as it is written, read as hexadecimal: fd00:78:12:: has the group 0x12.

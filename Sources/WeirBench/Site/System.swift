@@ -36,18 +36,4 @@ enum System {
         while case let count = fread(&part, 1, part.count, file), count > 0 { bytes += part[..<count] }
         return String(decoding: bytes, as: UTF8.self)
     }
-
-    /// The names in a folder; none when it is not there.
-    static func names(in folder: String) -> [String] {
-        guard let directory = opendir(folder) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names.sorted()
-    }
 }

@@ -4,13 +4,15 @@ import WeirCore
 /// its proxy to another node, and a connection once it is established.
 struct HarmSuite: Suite {
     let name = SuiteName.harm
-    var rounds = 60
+    var rounds = 27
     var block = 100
-    var streamRounds = 24
+    var streamRounds = 16
     var milliseconds = 60
     private static let otherPort: UInt16 = 9000
 
-    var planned: Double { Double(3 * rounds * block * 4) * 120e-6 + Double(5 * streamRounds * milliseconds * 4) / 1000 }
+    func planned(_ cases: Int) -> Double {
+        Double(3 * rounds * block * cases) * 120e-6 + Double(5 * streamRounds * milliseconds * cases) / 1000
+    }
 
     func run(_ site: Site, _ progress: Progress) throws -> [Measurement] {
         try bystander(site, progress) + elsewhere(site, progress) + established(site, progress)
@@ -54,13 +56,18 @@ struct HarmSuite: Suite {
         var policy = try Exclusions().policy(isInbound: false)
         policy.outboundExcludePorts = [PortRange(Self.otherPort, Self.otherPort + 1)]
         try site.apply(policy)
-        let servers = try site.sides.map { side in
+        // Merbridge is told of no exclusions here.
+        let sides = site.sides.filter { $0.case != .merbridge }
+        // Another node is another kernel: no program of this one sees the server.
+        let servers = try sides.map { side in
             try site.server(
                 ["--echo", "\(Self.otherPort)", "--discard", "\(Self.otherPort + 1)"],
-                in: side.place(in: side.pods.serverPath, Site.applicationID, Processors.servers.suffix(1)))
+                in: LoadProcess.Place(
+                    netns: side.pods.serverPath, cgroup: site.plainCgroup.path, uid: Site.applicationID,
+                    cpus: Processors.servers.suffix(1)))
         }
         defer { servers.forEach { $0.stop() } }
-        let contest = try Contest(site, progress, title: "harm, to another node")
+        let contest = try Contest(site, progress, title: "harm, to another node", sides: sides)
         contest.part = 0.4...0.6
         let times = try contest.connections(rounds: rounds, block: block, family: .ipv4) { side, family in
             Endpoint(address: side.pods.serverAddress(family), port: Self.otherPort)

@@ -5,11 +5,13 @@ import WeirCore
 struct LatencySuite: Suite {
     let name = SuiteName.latency
     var connections: [Int]
-    var rounds = 24
-    var milliseconds = 80
+    var rounds = 16
+    var milliseconds = 100
     var program = ProxyProgram.sidecar()
 
-    var planned: Double { Double(connections.count * rounds * milliseconds * 4 * 2) / 1000 * 1.3 + 5 }
+    func planned(_ cases: Int) -> Double {
+        Double(connections.count * rounds * milliseconds * cases * 2) / 1000 * 1.3 + 5
+    }
 
     func run(_ site: Site, _ progress: Progress) throws -> [Measurement] {
         progress.step("latency: starting \(program.name) as sidecars", important: true)
@@ -28,8 +30,9 @@ struct LatencySuite: Suite {
         let begin = path.use
         let free = try contest.requests(rounds: rounds, milliseconds: milliseconds, connections: count, to: target)
         try path.verify(since: begin)
-        // Half of what the slowest can: nobody has a queue that grows.
-        let pace = (free.rate.map(\.summary.p50).min() ?? 0) / 2
+        // A quarter of what the slowest can: requests that do not come in heaps cost more each, up to twice as much, and
+        // nobody is to have a queue that grows.
+        let pace = (free.rate.map(\.summary.p50).min() ?? 0) / 4
         contest.part = contest.part.upperBound...contest.part.upperBound + 0.5 / Double(connections.count)
         let paced = try contest.requests(
             rounds: rounds, milliseconds: milliseconds, connections: count, pace: max(pace, 100), to: target)

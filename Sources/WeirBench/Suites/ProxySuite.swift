@@ -3,12 +3,12 @@ import WeirCore
 /// Proxies as sidecars of the same kind of pod, intercepted by Weir: connections go through one of them to a server.
 struct ProxySuite: Suite {
     let name = SuiteName.proxy
-    var rounds = 24
-    var milliseconds = 80
+    var rounds = 16
+    var milliseconds = 100
     var idle = 1000
     var connections = 50
 
-    var planned: Double { Double(4 * rounds * milliseconds * 3) / 1000 * 1.2 + 10 }
+    func planned(_ cases: Int) -> Double { Double(4 * rounds * milliseconds * 3) / 1000 * 1.2 + 10 }
 
     func run(_ site: Site, _ progress: Progress) throws -> [Measurement] {
         progress.step("proxy: starting the proxies", important: true)
@@ -18,7 +18,6 @@ struct ProxySuite: Suite {
         let course = try ProxyCourse(site, programs)
         let contest = try Contest(site, progress, title: "proxy", sides: course.sides)
         let echo: Contest.Target = { course.target($0, $1, SidecarPath.echoPort) }
-        let bases = [Case.haproxy, .envoy]
         contest.part = 0...0.3
         let rate = try contest.connectionRate(rounds: rounds, milliseconds: milliseconds, to: echo)
         contest.part = 0.3...0.6
@@ -36,16 +35,16 @@ struct ProxySuite: Suite {
         }
         let at = Measurement.Parameter(name: "connections", value: Double(connections))
         return [
-            measurement("connections per second", "one sidecar", nil, .perSecond, rate, with: bases),
-            measurement("latency at saturation", "one sidecar", at, .nanoseconds, requests.latency, with: bases),
-            measurement("throughput", "one sidecar", nil, .bytesPerSecond, stream, with: bases),
+            measurement("connections per second", "one sidecar", nil, .perSecond, rate),
+            measurement("latency at saturation", "one sidecar", at, .nanoseconds, requests.latency),
+            measurement("throughput", "one sidecar", nil, .bytesPerSecond, stream),
             measurement(
                 "memory of \(idle) idle connections", "of the process", nil, .bytes,
                 memory.compactMap { index, bytes in
                     var tally = Tally()
                     tally.add(bytes)
                     return tally.result(contest.sides[index].case)
-                }, with: []),
+                }),
         ]
     }
 }

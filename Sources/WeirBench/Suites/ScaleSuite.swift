@@ -6,14 +6,14 @@ struct ScaleSuite: Suite {
     let name = SuiteName.scale
     /// Workloads on the node, those that are measured included.
     var workloads = [1, 100, 500]
-    var rounds = 40
+    var rounds = 20
     var block = 50
     var open = 10_000
-    var memoryRounds = 6
+    var memoryRounds = 2
 
-    var planned: Double {
-        Double((workloads.count + 1) * rounds * block * 4) * 120e-6 + Double(workloads.max() ?? 0) * 0.06
-            + Double(open * memoryRounds * 4) * 120e-6
+    func planned(_ cases: Int) -> Double {
+        Double((workloads.count + 1) * rounds * block * cases) * 120e-6 + Double(workloads.max() ?? 0) * 0.06
+            + Double(open * memoryRounds * cases) * 120e-6
     }
 
     func run(_ site: Site, _ progress: Progress) throws -> [Measurement] {

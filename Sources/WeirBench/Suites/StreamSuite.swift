@@ -4,11 +4,11 @@ import WeirCore
 struct StreamSuite: Suite {
     let name = SuiteName.stream
     var sizes = [256, 1024, 4096, 16384, 65536, 262144]
-    var rounds = 24
+    var rounds = 16
     var milliseconds = 60
     var program = ProxyProgram.sidecar()
 
-    var planned: Double { Double(sizes.count * rounds * milliseconds * 4) / 1000 * 1.2 + 5 }
+    func planned(_ cases: Int) -> Double { Double(sizes.count * rounds * milliseconds * cases) / 1000 * 1.2 + 5 }
 
     func run(_ site: Site, _ progress: Progress) throws -> [Measurement] {
         progress.step("stream: starting \(program.name) as sidecars", important: true)

@@ -6,20 +6,18 @@ public enum SuiteName: String, CaseIterable, Codable, Sendable {
 /// One part: it says how long it will take, and measures.
 protocol Suite {
     var name: SuiteName { get }
-    /// Seconds, for the estimate.
-    var planned: Double { get }
+    /// Seconds with so many cases, for the estimate.
+    func planned(_ cases: Int) -> Double
     func run(_ site: Site, _ progress: Progress) throws -> [Measurement]
 }
 
 extension Suite {
-    /// A measurement of this suite, its cases compared.
+    /// A measurement of this suite.
     func measurement(
         _ what: String, _ variant: String, _ parameter: Measurement.Parameter? = nil, _ unit: Measurement.Unit,
-        _ results: [Measurement.Result], with bases: [Case] = [.direct, .iptables]
+        _ results: [Measurement.Result]
     ) -> Measurement {
-        var one = Measurement(
+        Measurement(
             suite: name.rawValue, what: what, variant: variant, parameter: parameter, unit: unit, results: results)
-        one.compare(with: bases)
-        return one
     }
 }

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import WeirBench
+
+/// A report as files, beside the one that is printed.
+struct ReportPages: ParsableArguments {
+    @Option(help: "Write the report to this file as one page with curves.") var html: String?
+    @Option(help: "Write the report to this file as Markdown, and its curves beside it as SVG.") var markdown: String?
+
+    func validate() throws {
+        for path in [html, markdown].compactMap(\.self) { try Self.requireFolder(of: path) }
+    }
+
+    func write(_ report: Report) throws {
+        if let html { try Self.write(report.html, to: html) }
+        guard let markdown else { return }
+        let (text, pictures) = report.markdown
+        try Self.write(text, to: markdown)
+        for (name, picture) in pictures { try Self.write(picture, to: "\(Self.folder(of: markdown))/\(name)") }
+    }
+
+    static func requireFolder(of path: String) throws {
+        guard access(folder(of: path), W_OK) != 0 else { return }
+        throw ValidationError(
+            "\(path) cannot be written: \(folder(of: path)) \(String(cString: strerror(errno)).lowercased()).")
+    }
+
+    static func write(_ text: String, to path: String) throws {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+    }
+
+    private static func folder(of path: String) -> String {
+        let folder = (path as NSString).deletingLastPathComponent
+        return folder.isEmpty ? "." : folder
+    }
+}
