@@ -6,7 +6,7 @@ import WeirCore
 public struct AccelerationStatus: Codable, Sendable {
     /// Nil when the test itself failed, which allows nothing.
     public var test: SelfTest?
-    /// Why the test failed.
+    /// Why the kernel has no short cut, or the test failed.
     public var problem: String?
 
     /// What `acceleration: auto` may do.
@@ -22,6 +22,7 @@ public struct AccelerationStatus: Codable, Sendable {
     /// Runs the test and logs its result.
     static func test(_ logger: Logger) -> AccelerationStatus {
         do {
+            try ShortCut.probe()
             let test = try SelfTest.run()
             for one in test.permissions {
                 logger.info(

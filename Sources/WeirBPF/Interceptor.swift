@@ -48,9 +48,12 @@ public final class Interceptor: Sendable {
     /// The programs that are attached to the cgroup.
     public static var programNames: [String] { hooks.map(\.program) }
 
-    /// Has the kernel verify every program, and attaches none.
+    /// Has the kernel verify every program that intercepts, and attaches none; for the short cut's there is
+    /// `ShortCut.probe`.
     public static func verify() throws(BPFError) {
-        try Object().load()
+        let object = try Object()
+        object.select { $0 != Object.selfTest && !ShortCut.programs.contains($0) }
+        try object.load()
     }
 
     /// Opens what is installed.

@@ -26,7 +26,7 @@ public enum ShortCut {
         }
     }
 
-    /// Has the kernel verify the program and attach it to a map of its own.
+    /// Has the kernel verify the programs and attach them to maps of their own.
     /// - Throws: why this kernel has no short cut.
     public static func probe() throws(BPFError) {
         let object = try Object()

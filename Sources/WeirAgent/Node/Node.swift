@@ -24,7 +24,7 @@ public actor Node {
     private let loaded: Interceptor?
     /// Since when this process sees installations that were taken over from.
     var predecessorsSince: ContinuousClock.Instant?
-    /// What the kernel's self-test said; nil until a workload's acceleration depends on it.
+    /// What the kernel's self-test said; nil until a workload asks for acceleration.
     private(set) var tested: AccelerationStatus?
     /// Gets the maps, once there are any.
     nonisolated let installations: AsyncStream<Maps>
@@ -205,8 +205,9 @@ public actor Node {
         of resolved: ResolvedWorkload, _ ebpf: EBPFMechanism
     ) throws(BPFError) -> AccelerationScope {
         let wanted = resolved.workload.acceleration ?? configuration.acceleration
-        guard resolved.isPod, wanted != .off, try ebpf.interceptor.hasShortCut else { return [] }
-        if tested == nil, wanted.dependsOnTest { tested = AccelerationStatus.test(logger) }
+        guard resolved.isPod, wanted != .off else { return [] }
+        if tested == nil { tested = AccelerationStatus.test(logger) }
+        guard try ebpf.interceptor.hasShortCut else { return [] }
         return wanted.scope(proxy: resolved.workload.proxyReads, allowed: tested?.scope ?? [])
     }
 

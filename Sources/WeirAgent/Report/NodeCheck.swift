@@ -140,6 +140,7 @@ public struct NodeCheck: Encodable, Sendable {
         let title = "the same-node short cut can be tested"
         if geteuid() != 0 { return [cannotSee(title)] }
         do {
+            try ShortCut.probe()
             return try SelfTest.run().permissions.map { one in
                 let title = "the short cut may be used: \(one.use.title)"
                 let hint =

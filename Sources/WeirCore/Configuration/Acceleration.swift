@@ -8,9 +8,6 @@ public enum Acceleration: String, Hashable, Sendable, CaseIterable, Codable {
     /// Proxies, as far as the running kernel's self-test allows.
     case auto
 
-    /// Whether the self-test's result changes what it comes to.
-    public var dependsOnTest: Bool { self != .off }
-
     /// The pod's annotation that says it.
     public static let annotation = "weir.io/acceleration"
 
