@@ -88,6 +88,7 @@ extension EndToEnd {
             let server = try FakeAPIServer()
             let mode = #""sidecar.istio.io/interceptionMode": "TPROXY""#
             let pod = try SimulatedPod(number: 0, annotations: mode, proxyUser: 2000)
+            try pod.namespace.ip(["link set lo up"])
             try server.put(pod.object)
             let installation = try Installation()
             try installation.configure([], mechanism: "auto", kubernetes: server)

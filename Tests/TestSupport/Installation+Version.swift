@@ -3,13 +3,18 @@ import Foundation
 extension Installation {
     /// Has the installed maps say that they are of another version, as those of another Weir would. Nothing but
     /// `weir_settings` says so; no agent may run.
-    public func pretend(version: UInt32) throws {
+    /// - Parameter difference: how much newer than they are.
+    public func pretendVersion(_ difference: Int) throws {
         struct Entry: Decodable { let value: [String] }
         let map = "/sys/fs/bpf/\(pins)/maps/weir_settings"
         let key = ["key", "0", "0", "0", "0"]
         let text = try Command.run(["bpftool", "-j", "map", "lookup", "pinned", map] + key)
         var bytes = try JSONDecoder().decode(Entry.self, from: Data(text.utf8)).value
-        for index in 0..<4 { bytes[4 + index] = String(format: "0x%02x", version >> (8 * UInt32(index)) & 0xff) }
+        let digits = bytes[4..<8].reversed().map { $0.dropFirst(2) }.joined()
+        guard let version = Int(digits, radix: 16) else { throw TestError("no version in weir_settings", output: text) }
+        for index in 0..<4 {
+            bytes[4 + index] = String(format: "0x%02x", (version + difference) >> (8 * index) & 0xff)
+        }
         try Command.run(["bpftool", "map", "update", "pinned", map] + key + ["value"] + bytes)
     }
 

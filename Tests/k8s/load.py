@@ -7,12 +7,13 @@ import json, socket, sys, threading, time
 host, port, seconds, threads = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
 end = time.monotonic() + seconds
 lock = threading.Lock()
-result = {"connections": 0, "failed": 0, "errors": []}
+result = {"connections": 0, "failed": 0, "longest_ms": 0, "errors": []}
 
 
 def run():
-    done, failed, errors = 0, 0, []
+    done, failed, longest, errors = 0, 0, 0, []
     while time.monotonic() < end:
+        start = time.monotonic()
         try:
             with socket.create_connection((host, port), timeout=5) as connection:
                 connection.sendall(b"load\n")
@@ -24,9 +25,11 @@ def run():
         except Exception as error:
             failed += 1
             errors.append(repr(error))
+        longest = max(longest, time.monotonic() - start)
     with lock:
         result["connections"] += done
         result["failed"] += failed
+        result["longest_ms"] = max(result["longest_ms"], round(longest * 1000))
         result["errors"] += errors[:3]
 
 

@@ -20,6 +20,7 @@ extension PodKeeper {
         return try await turnstile.pass {
             if let fetched { await update(fetched) }
             guard let uid = uid(of: request) else { throw Self.unknown(request) }
+            pace.isTold = true
             pods[uid]?.isExpected = true
             pods[uid]?.awaitsPlugin = false
             if pods[uid]?.addresses.isEmpty == true {

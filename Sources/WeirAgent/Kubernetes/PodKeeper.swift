@@ -22,7 +22,7 @@ actor PodKeeper {
     /// Why the API server is not followed now.
     private(set) var failure: String?
     private var search: Task<Void, Never>?
-    private var pace = SearchPace()
+    var pace = SearchPace()
 
     init(_ node: Node, _ cluster: Cluster, _ pins: PinDirectory, logger: Logger) throws {
         self.node = node

@@ -11,13 +11,12 @@ struct SearchPace {
     private var lastSign = ContinuousClock.now
     private var lastLook = ContinuousClock.now - seldom
     private var seen: [FileIdentity?] = []
-
     private var lastDuration = Duration.zero
+    /// Whether the CNI plugin has told of a pod: then it tells of those that come, and looking is for what it missed.
+    var isTold = false
 
     /// Until it is asked again whether a look is due. Looking takes a fifth of a core at most.
-    var pause: Duration {
-        ContinuousClock.now - lastSign < Self.eager ? max(.milliseconds(20), lastDuration * 4) : .milliseconds(100)
-    }
+    var pause: Duration { isEager ? max(.milliseconds(20), lastDuration * 4) : .milliseconds(100) }
 
     /// How long the last look took.
     mutating func took(_ duration: Duration) { lastDuration = duration }
@@ -30,8 +29,10 @@ struct SearchPace {
         if found != seen { quicken() }
         seen = found
         let now = ContinuousClock.now
-        guard now - lastSign < Self.eager || now - lastLook >= Self.seldom else { return false }
+        guard isEager || now - lastLook >= Self.seldom else { return false }
         lastLook = now
         return true
     }
+
+    private var isEager: Bool { !isTold && ContinuousClock.now - lastSign < Self.eager }
 }
