@@ -72,7 +72,7 @@ def sockets(bench, options, Result, run, say):
                 elif mode == "discard":
                     for result in streams:
                         size = result.key.rsplit(".", 1)[1]
-                        answer = way.measure(bench, "bench-stream", "--size", size, "--rounds", "3", "--megabytes", "256")
+                        answer = way.measure(bench, "bench-stream", "--size", size, "--rounds", "13", "--megabytes", "64")
                         result.add(answer["a"]["mbit_per_s"]["p50"], answer["b"]["mbit_per_s"]["p50"])
                 else:
                     answer = way.measure(bench, "bench-connect", "--first-byte", "--count", str(options.count // 4))

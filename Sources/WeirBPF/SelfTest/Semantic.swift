@@ -59,8 +59,7 @@ public enum SocketRole: String, CaseIterable, Codable, Sendable {
     var neededByProxies: Set<Semantic> {
         switch self {
         case .member, .receiver: [.peek, .epollLevel, .epollEdge, .halfClose, .reset, .wakeUp, .order, .backPressure]
-        // One that takes a short read for "empty", and neither splices nor waits inside a read.
-        case .queued: Set(semantics)
+        case .queued: Self.receiver.neededByProxies.union([.shortRead, .sequence])
         case .sender: [.splice, .sendfile, .halfClose, .backPressure]
         }
     }
