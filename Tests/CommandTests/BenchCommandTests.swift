@@ -54,7 +54,7 @@ extension Commands {
             let page = Workspace.newPath("result.html")
             let shown = try Weir.run(["bench", "show", result, "--html", page])
             #expect(shown.status == 0)
-            #expect(shown.output.hasPrefix("Linux 6.1.0 x86_64, 2 × a processor, 8.00 GB\nweir 0.1.0\n"))
+            #expect(shown.output.hasPrefix("Linux 6.1.0 x86_64, 2 × a processor, 8 GB\nweir 0.1.0\n"))
             #expect(shown.output.contains("nftables was not measured: nft is not installed"))
             #expect(Workspace.read(page).contains("nftables was not measured: nft is not installed"))
         }

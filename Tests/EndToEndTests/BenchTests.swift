@@ -204,7 +204,7 @@ private struct Peer {
                 return own && bpf_map_lookup_elem(&local_pod_ips, own);
             }
             \(text)
-            char license[] SEC("license") = "GPL";
+            char gpl[] SEC("license") = "GPL";
             """)
         let includes = ["x86_64", "aarch64"].map { "-I/usr/include/\($0)-linux-gnu" }
         try Command.run(
