@@ -32,13 +32,15 @@ public struct Ratio: Codable, Sendable, Equatable {
         let medians = Self.medians(all, sittings)
         low = medians.reduce(ratios[skipped ?? 0], min)
         high = medians.reduce(ratios[rounds - 1 - (skipped ?? 0)], max)
-        let width = max(high - median, median - low) / median
         if skipped == nil {
             doubt = "has \(rounds) rounds, of which six are needed"
         } else if width > Self.tolerance {
             doubt = "± \(Self.percent(width))"
         }
     }
+
+    /// How far the range reaches from the median, as a part of it.
+    var width: Double { max(high - median, median - low) / median }
 
     /// The median of each sitting.
     private static func medians(_ ratios: [Double], _ sittings: [Int]) -> [Double] {

@@ -49,9 +49,10 @@ public struct Comparison: Codable, Sendable {
     private static func outcome(_ old: Entry, _ new: Entry) -> Outcome {
         let change = new.ratio.median / old.ratio.median
         if abs(change - 1) <= tolerance { return .same }
-        // One that spreads says nothing about a change; one beyond both ranges does.
-        let isApart = new.ratio.low > old.ratio.high || new.ratio.high < old.ratio.low
-        if (old.ratio.doubt != nil || new.ratio.doubt != nil) && !isApart { return .untrusted }
+        // One that spreads says nothing about a change, unless it is far beyond both ranges. Of two runs of one Weir, 43
+        // of 389 such ratios were outside of each other's range, 23 by as much as both reach, and none by three times.
+        let reach = 3 * (old.ratio.width + new.ratio.width)
+        if (old.ratio.doubt != nil || new.ratio.doubt != nil) && abs(change - 1) <= reach { return .untrusted }
         return (change > 1) == new.isRate ? .better : .worse
     }
 
