@@ -56,7 +56,7 @@ extension EndToEnd {
             let connect = ["bench", "--quick", "--only", "connect"]
             #expect(try Weir.run(connect + ["--json", before, "--merbridge", peer.objects]).status == 0)
             let slowed = try Weir.start(connect + ["--json", after, "--merbridge", peer.legacyObject])
-            try delay.attach(to: slowed)
+            try delay.slow(slowed)
             #expect(try slowed.wait(limit: 200).status == 0)
 
             // Nothing but a redirection answers at the address that is called; its exclusions would not fit.
@@ -118,14 +118,21 @@ private final class Delay {
 
     deinit { unlink(pin) }
 
-    /// As soon as the run has its cgroup; with that the attachment goes.
-    func attach(to bench: ChildProcess) throws {
+    /// To each cgroup of the run as soon as it is there, until the run ends: every sitting makes its own.
+    func slow(_ bench: ChildProcess) throws {
         let root = try #require(Cgroup.root)
         let cgroup = "\(root)/weir-bench-\(bench.pid)/mesh"
-        try #require(Eventually.value { FileManager.default.fileExists(atPath: cgroup) ? true : nil } == true)
-        try Command.run([
-            Programs.installed("bpftool"), "cgroup", "attach", cgroup, "connect4", "pinned", pin, "multi",
-        ])
+        var attached: Set<UInt64> = []
+        while bench.poll() == nil {
+            let attributes = try? FileManager.default.attributesOfItem(atPath: cgroup)
+            if let number = attributes?[.systemFileNumber] as? UInt64, attached.insert(number).inserted {
+                try Command.run([
+                    Programs.installed("bpftool"), "cgroup", "attach", cgroup, "connect4", "pinned", pin, "multi",
+                ])
+            }
+            usleep(10_000)
+        }
+        #expect(attached.count == 2)
     }
 }
 
@@ -166,7 +173,7 @@ private struct Peer {
             """, to: "\(objects)/sockets.o")
         legacyObject = Workspace.newPath("legacy.o")
         try Self.compile(
-            "legacy", "struct { int type, key, value, entries, flags; } SEC(\"maps\") old = { 1, 4, 4, 1, 0 };",
+            "legacy", "struct { int type, key, value, entries, flags; } old SEC(\"maps\") = { 1, 4, 4, 1, 0 };",
             to: legacyObject)
     }
 
