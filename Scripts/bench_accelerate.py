@@ -44,7 +44,6 @@ def sockets(bench, options, Result, run, say):
     bench.configure(plain.workloads("off") + fast.workloads("full", options.budget))
     bench.load()
     pods = (plain, fast)
-    bench.keep_awake()
     ways = [
         Way("pod", "application and proxy of a pod", plain.near, fast.near, lambda _: "127.0.0.1:15001"),
         # From the far pod, whose proxy root is, to a listener that inbound connections of the near one are steered to.
@@ -65,10 +64,13 @@ def sockets(bench, options, Result, run, say):
                 sinks = [bench.start(pod.near, 1337, bench.exercise, "bench-sink", "--port", port, "--mode", mode)
                          for pod in pods]
                 if mode == "echo":
+                    awake = bench.keep_awake()
                     for size, result in zip(SIZES, trips):
                         answer = way.measure(
                             bench, "bench-rtt", "--size", str(size), "--count", str(options.count // 4))
                         result.add(answer["a"]["rtt_ns"]["p50"], answer["b"]["rtt_ns"]["p50"])
+                    for process in awake:
+                        bench.stop(process)
                 elif mode == "discard":
                     for result in streams:
                         size = result.key.rsplit(".", 1)[1]
