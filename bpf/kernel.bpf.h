@@ -21,6 +21,7 @@
 #define IPPROTO_UDP 17
 #define SOL_IP 0
 #define SOL_IPV6 41
+#define TCP_NOTSENT_LOWAT 25
 #define SO_ORIGINAL_DST 80 /* IP6T_SO_ORIGINAL_DST has the same number */
 
 /* include/uapi/linux/in.h, in6.h; spelt here because libc's headers clash with linux/bpf.h. */
@@ -66,13 +67,18 @@ struct file {
 	const struct cred *f_cred;
 };
 struct socket {
+	unsigned long flags;
 	struct file *file;
 };
 typedef struct {
 	__s64 counter;
 } atomic64_t;
+struct proto {
+	unsigned long *memory_pressure;
+};
 struct sock_common {
 	unsigned long skc_flags;
+	struct proto *skc_prot;
 	atomic64_t skc_cookie;
 };
 struct sock {
@@ -95,6 +101,8 @@ struct tcp_sock {
 	__u32 rcv_nxt;
 	__u32 copied_seq; /* the next byte that a reader gets from the stack */
 	__u32 write_seq; /* the next byte that a writer gives to the stack */
+	__u32 snd_una; /* the first byte that the peer has not acknowledged */
+	__u32 notsent_lowat; /* TCP_NOTSENT_LOWAT, in bytes */
 	bool is_mptcp;
 };
 struct list_head {
@@ -103,6 +111,18 @@ struct list_head {
 struct sk_psock {
 	struct list_head ingress_msg; /* redirected messages that were not read */
 	__u32 msg_tot_len; /* their bytes; newer kernels */
+};
+struct seq_file;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+struct bpf_iter__sockmap {
+	struct bpf_iter_meta *meta;
+	struct sock *sk;
+};
+struct bpf_iter__tcp {
+	struct bpf_iter_meta *meta;
+	struct sock_common *sk_common;
 };
 #pragma clang attribute pop
 

@@ -53,6 +53,17 @@ static __always_inline struct backlog read_backlog(struct weir_side *from, struc
 	return backlog;
 }
 
+/* TCP takes more memory than the second of net.ipv4.tcp_mem's three numbers: a redirect may fail with ENOMEM,
+ * which ends the connection, where the stack waits. */
+static __always_inline bool is_under_pressure(struct tcp_sock *tcp)
+{
+	struct proto *protocol = PEEK(tcp, inet_conn.icsk_inet.sk.__sk_common.skc_prot);
+	unsigned long since = 0;
+
+	bpf_probe_read_kernel(&since, sizeof(since), PEEK(protocol, memory_pressure));
+	return since;
+}
+
 /* Whether everything that was sent before allows this message to go past the stack. */
 static __always_inline __u32 guard(struct weir_side *from, const struct weir_side *to, struct bpf_sock *sk,
 				   __u32 budget)
@@ -83,7 +94,7 @@ static __always_inline __u32 guard(struct weir_side *from, const struct weir_sid
 		return WEIR_PATH_AFTER_STACK;
 	if (!backlog.is_empty && (backlog.bytes >= budget || from->unread_messages >= budget / MESSAGE_SHARE))
 		return WEIR_PATH_OVER_BUDGET;
-	return WEIR_PATH_REDIRECT;
+	return is_under_pressure(own) ? WEIR_PATH_PRESSURE : WEIR_PATH_REDIRECT;
 }
 
 /* It takes a short read for "empty", and joined when that was not known yet. */

@@ -29,6 +29,7 @@
 #include "inbound.bpf.h"
 #include "datagram.bpf.h"
 #include "redirect.bpf.h"
+#include "wake.bpf.h"
 #include "explain.bpf.h"
 #include "selftest.bpf.h"
 

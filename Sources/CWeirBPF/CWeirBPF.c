@@ -173,6 +173,14 @@ int weir_link_create(int program, int target, enum bpf_attach_type type)
 	return bpf_link_create(program, target, type, NULL);
 }
 
+int weir_iterator_create(int program, int map)
+{
+	union bpf_iter_link_info over = { .map.map_fd = (__u32)map };
+	LIBBPF_OPTS(bpf_link_create_opts, options, .iter_info = &over, .iter_info_len = sizeof(over));
+
+	return bpf_link_create(program, 0, BPF_TRACE_ITER, map < 0 ? NULL : &options);
+}
+
 int weir_link_update(int link, int program)
 {
 	return bpf_link_update(link, program, NULL);

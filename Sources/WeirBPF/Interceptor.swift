@@ -52,7 +52,7 @@ public final class Interceptor: Sendable {
     /// `ShortCut.probe`.
     public static func verify() throws(BPFError) {
         let object = try Object()
-        object.select { $0 != Object.selfTest && !ShortCut.programs.contains($0) }
+        object.select { !Object.lone.contains($0) && !ShortCut.programs.contains($0) }
         try object.load()
     }
 
@@ -74,10 +74,14 @@ public final class Interceptor: Sendable {
     }
 
     /// Loads programs that end with this process.
-    /// - Parameter unguarded: leave out what keeps the short cut in order and bounded; for tests that prove the guards.
-    public static func loadPrivately(unguarded: Bool = false) throws(BPFError) -> Interceptor {
+    /// - Parameters:
+    ///   - unguarded: leave out what keeps the short cut in order and bounded; for tests that prove the guards.
+    ///   - room: entries of maps, by name, where they are to have fewer; for tests of full ones.
+    public static func loadPrivately(
+        unguarded: Bool = false, room: [String: UInt32] = [:]
+    ) throws(BPFError) -> Interceptor {
         try Host.require()
-        let object = try loadMain(reusing: nil, unguarded: unguarded)
+        let object = try loadMain(reusing: nil, unguarded: unguarded, room: room)
         let links = try attach(object, to: try Host.cgroupRoot())
         do {
             let interceptor = Interceptor(
@@ -186,25 +190,26 @@ public final class Interceptor: Sendable {
         return count
     }
 
-    private static func loadMain(reusing maps: Maps?, unguarded: Bool = false) throws(BPFError) -> Object {
+    private static func loadMain(
+        reusing maps: Maps?, unguarded: Bool = false, room: [String: UInt32] = [:]
+    ) throws(BPFError) -> Object {
         do {
-            let object = try load(reusing: maps, unguarded: unguarded) { $0 != "weir_sk_lookup" }
+            let object = try load(reusing: maps, unguarded: unguarded, room: room) { _ in true }
             try ShortCut.attach(object)
             return object
         } catch {
             // A kernel without what the short cut needs still intercepts; if that is not it, this fails, too.
-            return try load(reusing: maps, unguarded: false) {
-                $0 != "weir_sk_lookup" && !ShortCut.programs.contains($0)
-            }
+            return try load(reusing: maps, unguarded: false, room: room) { !ShortCut.programs.contains($0) }
         }
     }
 
     private static func load(
-        reusing maps: Maps?, unguarded: Bool, _ isWanted: (String) -> Bool
+        reusing maps: Maps?, unguarded: Bool, room: [String: UInt32], _ isWanted: (String) -> Bool
     ) throws(BPFError) -> Object {
         let object = try Object()
-        object.select { isWanted($0) && $0 != Object.selfTest }
+        object.select { isWanted($0) && $0 != SteeringPrograms.name && !Object.lone.contains($0) }
         if unguarded { try object.setConstant(UInt32(1), section: ".rodata.unguarded") }
+        for (map, entries) in room { try object.setRoom(entries, of: map) }
         try maps?.forEach { map throws(BPFError) in try object.reuse(map) }
         try object.load()
         return object

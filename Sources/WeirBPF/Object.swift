@@ -51,6 +51,9 @@ struct Object: ~Copyable {
     /// The acceleration self-test's program, which is loaded alone.
     static let selfTest = "weir_selftest"
 
+    /// Programs that take no part in interception; each part of Weir that uses some loads them.
+    static let lone = [selfTest] + ForgottenWriters.programs
+
     /// Leaves out of `load` every program that `isWanted` refuses, and the maps that only others use: the self-test
     /// shares one with the rest.
     func select(_ isWanted: (String) -> Bool) {
@@ -74,6 +77,12 @@ struct Object: ~Copyable {
     func reuse(_ map: borrowing Map) throws(BPFError) {
         guard let mine = bpf_object__find_map_by_name(pointer, map.name) else { return }
         try WeirBPF.check(bpf_map__reuse_fd(mine, map.raw), "reuse", "the map \(map.name)")
+    }
+
+    /// Sets how many entries a map can have, before the object is loaded.
+    func setRoom(_ entries: UInt32, of map: String) throws(BPFError) {
+        let found = bpf_object__find_map_by_name(pointer, map)
+        try WeirBPF.check(bpf_map__set_max_entries(found, entries), "resize", "the map \(map)")
     }
 
     /// A program as libbpf knows it; nil when there is none of the name.

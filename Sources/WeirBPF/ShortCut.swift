@@ -30,7 +30,7 @@ public enum ShortCut {
     /// - Throws: why this kernel has no short cut.
     public static func probe() throws(BPFError) {
         let object = try Object()
-        object.select { programs.contains($0) }
+        object.select { programs.contains($0) || ForgottenWriters.programs.contains($0) }
         try object.load()
         try attach(object)
     }

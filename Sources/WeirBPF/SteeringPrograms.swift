@@ -4,7 +4,7 @@ import Glibc
 /// The inbound programs of namespaces: copies of one, which differ in the cookie that is a constant of theirs. libbpf
 /// prepares the first, which takes several times as long as the kernel takes for each.
 final class SteeringPrograms {
-    private static let name = "weir_sk_lookup"
+    static let name = "weir_sk_lookup"
 
     /// Owns the descriptors that stand in the instructions.
     private let object: Object

@@ -34,7 +34,7 @@ public enum Leftovers {
     private static func each(_ body: (_ name: String, _ remove: () -> Void) -> Void) {
         for name in names(in: "/run/netns") { body(name) { Namespace.remove(name) } }
         for name in names(in: "/tmp") { body(name) { try? FileManager.default.removeItem(atPath: "/tmp/\(name)") } }
-        if let root = Cgroup.root {
+        for root in [Cgroup.root, Cgroup.memoryRoot].compactMap(\.self) {
             for name in names(in: root) { body(name) { Cgroup.remove("\(root)/\(name)") } }
         }
     }

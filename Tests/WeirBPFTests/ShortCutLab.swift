@@ -33,10 +33,10 @@ final class ShortCutLab {
     ///   - other: whose pods these are, too.
     init(
         _ scope: AccelerationScope = .all, budget: Int = 256 << 10, root: Who = .application, unguarded: Bool = false,
-        besides other: ShortCutLab? = nil
+        room: [String: UInt32] = [:], besides other: ShortCutLab? = nil
     ) throws {
         namespaces = try other?.namespaces ?? Self.pods()
-        interceptor = try Interceptor.loadPrivately(unguarded: unguarded)
+        interceptor = try Interceptor.loadPrivately(unguarded: unguarded, room: room)
         table = try WorkloadTable(interceptor)
         var specification = PolicySpecification(dialect: .custom)
         specification.outboundPort = Self.proxyPort

@@ -213,6 +213,28 @@ extension ShortCutTests {
         #expect(try other.messages(.redirect) == 1)
     }
 
+    /// Where there is room for one connection only, a second takes the stack; one that comes later does not.
+    @Test(arguments: [("weir_pairs", 1), ("weir_peers", 2), ("weir_queues", 1)])
+    func connectionsWithoutRoomTakeTheStack(_ map: String, _ entries: UInt32) throws {
+        let lab = try ShortCutLab([.proxy, .oneQueue, .senders], room: [map: entries])
+        func exchange(_ pair: StreamPair) throws {
+            try pair.caller.send([1, 2, 3])
+            #expect(try pair.callee.receive(exactly: 3) == [1, 2, 3])
+        }
+        do {
+            let first = try Self.connect(lab, .samePod, .ipv4)
+            let second = try Self.connect(lab, .samePod, .ipv4)
+            try exchange(second)
+            #expect(try lab.messages(.redirect) == 0)
+            #expect(try map == "weir_queues" ? lab.messages(.scope) == 1 : lab.leftOut(.full) == 1)
+            try exchange(first)
+            #expect(try lab.messages(.redirect) == 1)
+        }
+        try #require(Eventually.value { (try? lab.remembered()) == 0 ? true : nil } == true)
+        try exchange(try Self.connect(lab, .samePod, .ipv4))
+        #expect(try lab.messages(.redirect) == 2)
+    }
+
     /// Two pods have one address for a while, when one takes it over; the other's end takes nothing from it.
     @Test func anAddressOfTwoPodsStaysNear() throws {
         let lab = try ShortCutLab()

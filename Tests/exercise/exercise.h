@@ -169,6 +169,7 @@ int listen_command(int argc, char **argv);
 int relay_command(int argc, char **argv);
 int reach_command(int argc, char **argv);
 int stall_command(int argc, char **argv);
+int squeeze_command(int argc, char **argv);
 int storm_command(int argc, char **argv);
 int storm_server_command(int argc, char **argv);
 int traffic_command(int argc, char **argv);

@@ -50,6 +50,9 @@ static const struct {
 	{"stall", stall_command,
 	 "--to A:P --port P [--connections N] [--message N] [--seconds S] [--proxy-uid U] [--uid U]\n"
 	 "      readers that never read: how much their writers can queue, and the kernel's memory"},
+	{"squeeze", squeeze_command,
+	 "--to A:P --port P --memory DIR [--patience MS] [--proxy-uid U] [--uid U]\n"
+	 "      a writer that a cgroup of version 1 leaves no memory for a moment: is it told when there is some?"},
 	{"relay", relay_command, "--port P A:P: passes connections on by splice(), as Go programs do"},
 	{"bench-sink", bench_sink_command, "--port P [--mode accept|greet|echo|discard]"},
 	{"bench-connect", bench_connect_command,

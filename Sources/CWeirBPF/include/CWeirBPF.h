@@ -50,6 +50,10 @@ int weir_program_run(int program, void *data, uint32_t size, uint32_t *result);
 /* Attach a program to a cgroup or network namespace; returns the link's descriptor. */
 int weir_link_create(int program, int target, enum bpf_attach_type type);
 
+/* Make a program run for each element of a map, or for each object of its own kind (-1), when an iterator of the link
+ * is read; returns the link's descriptor. */
+int weir_iterator_create(int program, int map);
+
 /* Make a link run another program, without a moment in which it runs none. */
 int weir_link_update(int link, int program);
 

@@ -14,6 +14,8 @@ final class EBPFMechanism {
     private var routes: [UInt64: RouteKeeper] = [:]
     /// What stands in the kernel of namespaces that are not held, by an earlier process or since they were let go.
     private var inherited: [UInt64: [CIDR]]
+    /// From the first accelerated workload on: its sockets may outlast its acceleration.
+    private var writers: ForgottenWriters?
     /// Told the cookie of a namespace whose routes or interfaces have changed.
     private let routesChanged: @Sendable (UInt64) -> Void
 
@@ -55,6 +57,7 @@ final class EBPFMechanism {
             fallbackPort: fallbackPort ?? 0, followPassed: resolved.workload.followPassed,
             acceleration: acceleration, accelerationBudget: budget)
         try routes[resolved.cookie]?.table.setNear(!acceleration.isEmpty)
+        if !acceleration.isEmpty, writers == nil { writers = try ForgottenWriters(interceptor.maps) }
         return id
     }
 
@@ -126,6 +129,23 @@ final class EBPFMechanism {
             }
         } catch {
             logger.error("routes not read", metadata: ["namespace": "\(keeper.namespace.path)", "error": "\(error)"])
+        }
+    }
+
+    /// Wakes writers of the short cut that ran out of TCP memory, and that the kernel has forgotten.
+    func wakeWriters() {
+        do {
+            guard let writers else { return }
+            for cookie in try writers.find() {
+                guard let keeper = routes[cookie] else { continue }
+                let count = try writers.wake(in: keeper.namespace)
+                logger.warning(
+                    "woke writers that ran out of TCP memory",
+                    metadata: ["namespace": "\(keeper.namespace.path)", "sockets": "\(count)"])
+            }
+        } catch {
+            logger.error("forgotten writers are not looked for any more", metadata: ["error": "\(error)"])
+            writers = nil
         }
     }
 

@@ -304,12 +304,13 @@ public actor Node {
     /// From now on nothing is put back or followed: whoever stopped the agent may be about to remove it all.
     func letBe() { isLeftAlone = true }
 
-    /// Follows selectors whose namespace or cgroup was made anew, and puts back rules that somebody has removed or
-    /// changed; called every few seconds.
+    /// Follows selectors whose namespace or cgroup was made anew, puts back rules that somebody has removed or changed,
+    /// and wakes writers of the short cut; called every few seconds.
     func refresh() async {
         retirePredecessors()
         await followSelectors()
         for present in workloads.values { await restoreRules(of: present) }
+        ebpf?.wakeWriters()
     }
 
     private func restoreRules(of present: NodeWorkload) async {

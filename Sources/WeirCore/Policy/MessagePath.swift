@@ -27,6 +27,7 @@ public struct MessagePath: RawRepresentable, Hashable, Sendable {
     public static let afterStack = MessagePath(WEIR_PATH_AFTER_STACK)
     public static let noPeer = MessagePath(WEIR_PATH_NO_PEER)
     public static let scope = MessagePath(WEIR_PATH_SCOPE)
+    public static let pressure = MessagePath(WEIR_PATH_PRESSURE)
     public static let upperLayer = MessagePath(WEIR_PATH_UPPER_LAYER)
     public static let mptcp = MessagePath(WEIR_PATH_MPTCP)
     public static let foreign = MessagePath(WEIR_PATH_FOREIGN)

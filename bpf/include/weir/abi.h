@@ -28,7 +28,7 @@
 #include <linux/types.h>
 
 /* Raised when a map's key, value or meaning changes; kept in weir_settings. */
-#define WEIR_ABI_VERSION 4
+#define WEIR_ABI_VERSION 5
 
 #define WEIR_NAME_SIZE 96	/* bytes, with the terminating zero */
 #define WEIR_MAX_WORKLOADS 16384
@@ -398,6 +398,7 @@ struct weir_counter {
 	X(AFTER_STACK, "after_stack", "an earlier message to this application took the stack, after which nothing may overtake") \
 	X(NO_PEER, "no_peer", "the peer is not known, or one of the two is closing") \
 	X(SCOPE, "scope", "the acceleration of one of the two workloads does not go so far") \
+	X(PRESSURE, "pressure", "the node's TCP memory is scarce, and only the stack waits for some") \
 	X(UPPER_LAYER, "upper_layer", "a socket has an upper layer protocol, such as TLS in the kernel") \
 	X(MPTCP, "mptcp", "the socket is a subflow of MPTCP") \
 	X(FOREIGN, "foreign", "the socket is in a sockmap of somebody else") \
