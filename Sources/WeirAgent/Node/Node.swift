@@ -11,24 +11,24 @@ public actor Node {
     let logger: Logger
     let namespaces: NFTMechanism
     let pins: PinDirectory
-    private let accessLog: AccessLog?
+    let accessLog: AccessLog?
     /// Nil while no workload wants it, or when the kernel has refused it.
-    private(set) var ebpf: EBPFMechanism?
+    var ebpf: EBPFMechanism?
     /// Why the kernel refused it.
-    public private(set) var whyNoPrograms: String?
+    public internal(set) var whyNoPrograms: String?
     var workloads: [ResolvedWorkload.Identifier: NodeWorkload] = [:]
     /// Whether the pods that an earlier agent registered are to stay, because those of today are not known yet.
     var keepsStrangers = false
-    private var isLeftAlone = false
+    var isLeftAlone = false
     private(set) var configuration = Configuration()
-    private let loaded: Interceptor?
+    let loaded: Interceptor?
     /// Since when this process sees installations that were taken over from.
     var predecessorsSince: ContinuousClock.Instant?
     /// What the kernel's self-test said; nil until a workload asks for acceleration.
     private(set) var tested: AccelerationStatus?
     /// Gets the maps, once there are any.
     nonisolated let installations: AsyncStream<Maps>
-    private let installed: AsyncStream<Maps>.Continuation
+    let installed: AsyncStream<Maps>.Continuation
 
     /// - Parameter loaded: programs to use; nil: those of `pins`, which are installed when a workload wants them.
     public init(
@@ -108,61 +108,6 @@ public actor Node {
     func forgetUnused() throws(BPFError) {
         try ebpf?.table.releasePolicies()
         try ebpf?.forgetRoutes(keeping: Set(workloads.values.map(\.resolved.cookie)))
-    }
-
-    /// Loads the programs when they are wanted for the first time. Those that an earlier agent left are taken over in
-    /// any case, because they would go on deciding.
-    private func install(for new: Configuration) throws {
-        guard ebpf == nil, loaded != nil || new.wantsPrograms || pins.exists else { return }
-        do {
-            let made = try load(new)
-            ebpf = made
-            whyNoPrograms = nil
-            installed.yield(made.interceptor.maps)
-        } catch {
-            if new.needsPrograms || pins.exists { throw error }
-            whyNoPrograms = "\(error)"
-            logger.warning("no BPF programs; nftables takes their place", metadata: ["reason": "\(error)"])
-        }
-    }
-
-    private func load(_ new: Configuration) throws(BPFError) -> EBPFMechanism {
-        let interceptor = if let loaded { loaded } else { try installPrograms(new) }
-        return try EBPFMechanism(interceptor, logger: logger) { [weak self] cookie in
-            Task { await self?.routesChanged(cookie) }
-        }
-    }
-
-    private func installPrograms(_ new: Configuration) throws(BPFError) -> Interceptor {
-        try Host.require()
-        if try Host.mountBPFFileSystem(at: new.agent.bpffs) {
-            logger.notice("mounted the BPF file system", metadata: ["path": "\(new.agent.bpffs)"])
-        }
-        return try Interceptor.install(pins, cgroup: new.agent.cgroup)
-    }
-
-    /// What this workload is intercepted with.
-    func choice(of workload: Workload, _ configuration: Configuration) -> MechanismChoice {
-        MechanismChoice(workload.mechanism, configuration.mechanism, whyNoPrograms: whyNoPrograms)
-    }
-
-    /// What the node is intercepted with where a workload does not say.
-    var choice: MechanismChoice { MechanismChoice(nil, configuration.mechanism, whyNoPrograms: whyNoPrograms) }
-
-    /// Refuses what nftables cannot do. Where the kernel has no more, the short cut is only left out.
-    func requireNFT(_ resolved: ResolvedWorkload) throws {
-        guard resolved.isPod else {
-            throw InvalidValue(
-                "\(resolved.workload.selector) shares the host's network namespace; use mechanism: ebpf for it")
-        }
-        guard resolved.workload.whenProxyDown == .refuse else {
-            throw InvalidValue(
-                "nftables cannot see whether the proxy listens; use whenProxyDown: refuse, or mechanism: ebpf")
-        }
-        guard whyNoPrograms != nil || [nil, .off, .auto].contains(resolved.workload.acceleration) else {
-            throw InvalidValue("nftables passes nothing past the stack; use mechanism: ebpf, or acceleration: off")
-        }
-        _ = try NFT()
     }
 
     /// Two selectors may name one namespace or cgroup by different paths.
@@ -246,34 +191,6 @@ public actor Node {
             ])
     }
 
-    /// The running proxy's port; after a restart the one that the kernel has, so that no connection meets a closed
-    /// one; else a free one. Nil: the workload asks for no fallback.
-    private func fallbackPort(for resolved: ResolvedWorkload) throws(BPFError) -> UInt16? {
-        guard resolved.workload.whenProxyDown == .fallback else { return nil }
-        if let present = workloads[resolved.identifier]?.fallback { return present.port }
-        if let port = try ebpf?.fallbackPort(of: resolved.key) { return port }
-        guard resolved.isPod else { return try FreePort.find(nil) }
-        let namespace = try NetworkNamespace(path: resolved.namespacePath)
-        return try FreePort.find(namespace.descriptor.raw)
-    }
-
-    /// The running one if it still fits, a new one if the workload asks for it, nil otherwise.
-    private func fallbackProxy(for resolved: ResolvedWorkload, port: UInt16?) async throws -> FallbackProxy? {
-        let present = workloads[resolved.identifier]?.fallback
-        guard let port else {
-            await present?.stop()
-            return nil
-        }
-        if let present { return present }
-        let namespace = try NetworkNamespace(path: resolved.namespacePath)
-        var options = FallbackProxy.Options()
-        options.limits = configuration.proxy
-        options.log = accessLog
-        options.port = port
-        if resolved.isPod { options.namespace = namespace.descriptor.raw }
-        return try await FallbackProxy.start(options)
-    }
-
     func remove(_ gone: NodeWorkload) async {
         let name = gone.resolved.workload.name
         do {
@@ -296,55 +213,6 @@ public actor Node {
         for path in namespaces.noted() where !paths.contains(path) { try namespaces.remove(from: path) }
     }
 
-    private func routesChanged(_ cookie: UInt64) {
-        let policies = workloads.values.filter { $0.resolved.cookie == cookie }.map(\.resolved.policy)
-        ebpf?.synchronizeRoutes(cookie, policies)
-    }
-
-    /// From now on nothing is put back or followed: whoever stopped the agent may be about to remove it all.
-    func letBe() { isLeftAlone = true }
-
-    /// Follows selectors whose namespace or cgroup was made anew, and puts back rules that somebody has removed or
-    /// changed; called every few seconds.
-    func refresh() async {
-        retirePredecessors()
-        await followSelectors()
-        for present in workloads.values { await restoreRules(of: present) }
-    }
-
-    private func restoreRules(of present: NodeWorkload) async {
-        guard let rules = present.rules, !isLeftAlone else { return }
-        let name = present.resolved.workload.name
-        do {
-            guard try rules.findsChange(in: present.resolved.namespacePath) else { return }
-            try await put(present.resolved, watching: true)
-            logger.warning(
-                "somebody has removed or changed the nftables rules; they are back", metadata: ["workload": "\(name)"])
-        } catch {
-            logger.error("nftables rules not put back", metadata: ["workload": "\(name)", "error": "\(error)"])
-        }
-    }
-
-    private func followSelectors() async {
-        // One that was let go is looked up anew: the kernel gives a new namespace the inode number of an old one.
-        for present in workloads.values
-        where present.resolved.held == nil && (present.problem != nil || !present.isCurrent) && !isLeftAlone {
-            do {
-                // Its socket would hold the old namespace.
-                present.rules = nil
-                if present.resolved.isPod { try ebpf?.letGo(of: present.resolved.cookie) }
-                try await put(try ResolvedWorkload(present.workload), watching: true)
-            } catch {
-                if present.problem == nil {
-                    logger.warning(
-                        "workload is gone",
-                        metadata: ["workload": "\(present.resolved.workload.name)", "error": "\(error)"])
-                }
-                present.problem = "\(error)"
-            }
-        }
-    }
-
     /// Stops what only works while the agent runs; the kernel goes on by itself.
     func stop() async {
         for present in workloads.values { await present.fallback?.stop() }
@@ -355,10 +223,4 @@ public actor Node {
     func report() -> [AgentStatus.WorkloadStatus] {
         workloads.values.map(\.status).sorted { $0.name < $1.name }
     }
-}
-
-/// Why a configuration cannot be applied: one sentence a workload.
-public struct NodeError: Error, CustomStringConvertible, Sendable {
-    public let problems: [String]
-    public var description: String { problems.joined(separator: "\n") }
 }
