@@ -9,10 +9,12 @@ import WeirProxy
 /// Weir's own proxy on the loopback addresses of one network namespace, at one port for both families.
 final class FallbackProxy: Sendable {
     let port: UInt16
+    let limits: Configuration.Proxy
     private let relay: RelayProxy
 
-    private init(port: UInt16, relay: RelayProxy) {
+    private init(port: UInt16, limits: Configuration.Proxy, relay: RelayProxy) {
         self.port = port
+        self.limits = limits
         self.relay = relay
     }
 
@@ -32,7 +34,7 @@ final class FallbackProxy: Sendable {
             do {
                 let relay = try relay(options, port)
                 _ = try await relay.start()
-                return FallbackProxy(port: port, relay: relay)
+                return FallbackProxy(port: port, limits: options.limits, relay: relay)
             } catch let error as IOError where error.errnoCode == EADDRINUSE && options.port == nil && attempt < 4 {
                 continue
             }
@@ -58,5 +60,9 @@ final class FallbackProxy: Sendable {
     }
 
     func stop() async { await relay.shutdown() }
+
+    /// Stops without anybody who waits for its connections to end.
+    func retire() { Task { await stop() } }
+
     var counters: RelayCounters { relay.snapshot() }
 }

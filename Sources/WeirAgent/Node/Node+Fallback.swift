@@ -3,25 +3,27 @@ import WeirProxy
 
 /// Weir's own proxy, for workloads whose `whenProxyDown` is `fallback`.
 extension Node {
-    /// The running proxy's port; after a restart the one that the kernel has, so that no connection meets a closed
-    /// one; else a free one. Nil: the workload asks for no fallback.
+    /// The running proxy's port, if that is to go on; after a restart the one that the kernel has, so that no
+    /// connection meets a closed one; else a free one. Nil: the workload asks for no fallback.
     func fallbackPort(for resolved: ResolvedWorkload) throws(BPFError) -> UInt16? {
         guard resolved.workload.whenProxyDown == .fallback else { return nil }
-        if let present = workloads[resolved.identifier]?.fallback { return present.port }
-        if let port = try ebpf?.fallbackPort(of: resolved.key) { return port }
+        if let present = workloads[resolved.identifier]?.fallback {
+            if present.limits == configuration.proxy { return present.port }
+        } else if let port = try ebpf?.fallbackPort(of: resolved.key) {
+            return port
+        }
         guard resolved.isPod else { return try FreePort.find(nil) }
         let namespace = try NetworkNamespace(path: resolved.namespacePath)
         return try FreePort.find(namespace.descriptor.raw)
     }
 
-    /// The running one if it still fits, a new one if the workload asks for it, nil otherwise.
+    /// The running one if it is at this port, a new one if the workload asks for it, nil otherwise. One that is
+    /// replaced ends when its connections have, or after its drain time.
     func fallbackProxy(for resolved: ResolvedWorkload, port: UInt16?) async throws -> FallbackProxy? {
         let present = workloads[resolved.identifier]?.fallback
-        guard let port else {
-            await present?.stop()
-            return nil
-        }
-        if let present { return present }
+        if let present, present.port == port { return present }
+        defer { present?.retire() }
+        guard let port else { return nil }
         let namespace = try NetworkNamespace(path: resolved.namespacePath)
         var options = FallbackProxy.Options()
         options.limits = configuration.proxy

@@ -9,15 +9,21 @@ extension Node {
         ebpf?.synchronizeRoutes(cookie, policies)
     }
 
-    /// From now on nothing is put back or followed: whoever stopped the agent may be about to remove it all.
-    func letBe() { isLeftAlone = true }
+    /// When this returns, nothing is put back or followed any more: whoever stopped the agent may be about to remove it
+    /// all.
+    func letBe() async {
+        isLeftAlone = true
+        await turnstile.pass {}
+    }
 
     /// Follows selectors whose namespace or cgroup was made anew, and puts back rules that somebody has removed or
     /// changed; called every few seconds.
     func refresh() async {
-        retirePredecessors()
-        await followSelectors()
-        for present in workloads.values { await restoreRules(of: present) }
+        await turnstile.pass {
+            retirePredecessors()
+            await followSelectors()
+            for present in workloads.values { await restoreRules(of: present) }
+        }
     }
 
     private func restoreRules(of present: NodeWorkload) async {

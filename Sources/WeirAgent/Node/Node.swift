@@ -7,8 +7,12 @@ import WeirNFT
 public import WeirProxy
 
 /// What the configuration asks for, put into the kernel and kept there.
+///
+/// Concurrency: a reload, the upkeep, and each pod that comes or goes do their whole work in one passage of the
+/// turnstile, so that none removes what another is about to register. What calls another of these does not pass again.
 public actor Node {
     let logger: Logger
+    let turnstile = Turnstile()
     let namespaces: NFTMechanism
     let pins: PinDirectory
     let accessLog: AccessLog?
@@ -63,6 +67,10 @@ public actor Node {
     /// - Parameter watching: whether to follow changes of routes, as the agent does and `weir load` cannot.
     /// - Throws: `NodeError` with a sentence for each workload that cannot be; the node is as it was then.
     public func apply(_ new: Configuration, watching: Bool = true) async throws {
+        try await turnstile.pass { try await change(to: new, watching: watching) }
+    }
+
+    private func change(to new: Configuration, watching: Bool) async throws {
         try install(for: new)
         var resolved: [ResolvedWorkload] = []
         var gone: [(present: NodeWorkload, workload: Workload, problem: String)] = []
@@ -96,7 +104,7 @@ public actor Node {
         for one in gone { (one.present.workload, one.present.problem) = (one.workload, one.problem) }
         let kept = resolved + pods + gone.map(\.present.resolved)
         let wanted = Set(kept.map(\.identifier))
-        for (identifier, present) in workloads where !wanted.contains(identifier) { await remove(present) }
+        for (identifier, present) in workloads where !wanted.contains(identifier) { remove(present) }
         try removeStrangers(keeping: kept)
         let slots = try ebpf?.prepare(resolved.filter { choice(of: $0.workload, new).mechanism == .ebpf }) ?? [:]
         for one in resolved + moved { try await put(one, slot: slots[one.key], watching: watching) }
@@ -127,10 +135,10 @@ public actor Node {
         _ resolved: ResolvedWorkload, slot: UInt32? = nil, watching: Bool, isEmpty: Bool = false
     ) async throws {
         if let present = workloads[resolved.identifier], present.resolved.key != resolved.key {
-            await remove(present)
+            remove(present)
         }
         let choice = choice(of: resolved.workload, configuration)
-        guard choice.mechanism == .ebpf, let ebpf else { return try await putNFT(resolved, choice, watching) }
+        guard choice.mechanism == .ebpf, let ebpf else { return try putNFT(resolved, choice, watching) }
         let fallbackPort = try fallbackPort(for: resolved)
         let id = try ebpf.enter(
             resolved, prepared: slot, fallbackPort: fallbackPort, acceleration: try acceleration(of: resolved, ebpf),
@@ -157,10 +165,10 @@ public actor Node {
     }
 
     /// The rules are in force before the kernel forgets the workload, so that no connection is decided by neither.
-    private func putNFT(_ resolved: ResolvedWorkload, _ choice: MechanismChoice, _ watching: Bool) async throws {
+    private func putNFT(_ resolved: ResolvedWorkload, _ choice: MechanismChoice, _ watching: Bool) throws {
         try namespaces.apply(resolved)
         try ebpf?.table.remove(resolved.key)
-        await workloads[resolved.identifier]?.fallback?.stop()
+        workloads[resolved.identifier]?.fallback?.retire()
         let workload = NodeWorkload(resolved, id: 0, choice: choice, fallback: nil)
         if watching { workload.rules = try RulesKeeper(resolved.namespacePath) }
         workloads[resolved.identifier] = workload
@@ -191,7 +199,7 @@ public actor Node {
             ])
     }
 
-    func remove(_ gone: NodeWorkload) async {
+    func remove(_ gone: NodeWorkload) {
         let name = gone.resolved.workload.name
         do {
             try ebpf?.remove(gone.resolved)
@@ -199,7 +207,7 @@ public actor Node {
         } catch {
             logger.error("workload not removed", metadata: ["workload": "\(name)", "error": "\(error)"])
         }
-        await gone.fallback?.stop()
+        gone.fallback?.retire()
         workloads[gone.resolved.identifier] = nil
         logger.info("workload removed", metadata: ["workload": "\(name)"])
     }
@@ -207,7 +215,7 @@ public actor Node {
     /// Removes what an earlier agent put in force and this configuration does not have.
     func removeStrangers(keeping resolved: [ResolvedWorkload]) throws {
         guard !keepsStrangers else { return }
-        let proxies = Set(workloads.values.compactMap(\.resolved.proxyCgroup).map(WorkloadKey.cgroup))
+        let proxies = Set(resolved.compactMap(\.proxyCgroup).map(WorkloadKey.cgroup))
         try ebpf?.removeStrangers(keeping: Set(resolved.map(\.key)), proxies: proxies)
         let paths = Set(resolved.map(\.publicPath))
         for path in namespaces.noted() where !paths.contains(path) { try namespaces.remove(from: path) }
