@@ -17,8 +17,10 @@ struct AgentCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting(options) {
-            var logger = Logger(label: "weir", factory: { StreamLogHandler.standardError(label: $0) })
             let log = try node.configuration().log
+            var logger = Logger(label: "weir") { label in
+                log.format == .json ? JSONLogHandler(scope: label) : StreamLogHandler.standardError(label: label)
+            }
             logger.logLevel = Logger.Level(rawValue: log.level.rawValue) ?? .info
             let file = node.config ?? (access(ConfigurationFile.standard, F_OK) == 0 ? ConfigurationFile.standard : nil)
             try await Agent(file: file, logger: logger).run()

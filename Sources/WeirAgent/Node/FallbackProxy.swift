@@ -61,8 +61,11 @@ final class FallbackProxy: Sendable {
 
     func stop() async { await relay.shutdown() }
 
-    /// Stops without anybody who waits for its connections to end.
-    func retire() { Task { await stop() } }
+    /// Takes no more connections; nobody waits for those that it has.
+    /// - Parameter isReplaced: whether these may go on for as long as they like, because their workload stays.
+    func retire(isReplaced: Bool = false) {
+        Task { await relay.shutdown(within: isReplaced ? .seconds(365 * 86400) : nil) }
+    }
 
     var counters: RelayCounters { relay.snapshot() }
 }

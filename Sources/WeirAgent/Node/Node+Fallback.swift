@@ -18,18 +18,22 @@ extension Node {
     }
 
     /// The running one if it is at this port, a new one if the workload asks for it, nil otherwise. One that is
-    /// replaced ends when its connections have, or after its drain time.
+    /// replaced ends with the last of its connections.
     func fallbackProxy(for resolved: ResolvedWorkload, port: UInt16?) async throws -> FallbackProxy? {
         let present = workloads[resolved.identifier]?.fallback
         if let present, present.port == port { return present }
-        defer { present?.retire() }
-        guard let port else { return nil }
+        guard let port else {
+            present?.retire()
+            return nil
+        }
         let namespace = try NetworkNamespace(path: resolved.namespacePath)
         var options = FallbackProxy.Options()
         options.limits = configuration.proxy
         options.log = accessLog
         options.port = port
         if resolved.isPod { options.namespace = namespace.descriptor.raw }
-        return try await FallbackProxy.start(options)
+        let new = try await FallbackProxy.start(options)
+        present?.retire(isReplaced: true)
+        return new
     }
 }
