@@ -153,6 +153,33 @@ extension EndToEnd {
             for stub in stubs { stub.process.stop() }
         }
 
+        /// An element that somebody takes out of a set comes back, before and after the set was made anew.
+        @Test func elementsComeBack() throws {
+            let pod = try Pod(number: 84)
+            let stubs = try stubs(of: pod)
+            let annotations =
+                "annotations: {traffic.sidecar.istio.io/excludeOutboundIPRanges: \"203.0.113.0/24,198.51.100.0/24\"}"
+            let weir = try Installation([.istio(pod, annotations)], mechanism: "nftables")
+            let agent = try weir.startAgent()
+            for time in 1...2 {
+                let sets = try Command.run(["nft", "-t", "list", "sets", "inet"], in: pod.namespace.place)
+                let name = try #require(sets.firstMatch(of: /set (interval_\w+) \{\s*type ipv4_addr/)?.1)
+                let list = ["nft", "list", "set", "inet", "weir", String(name)]
+                let set = try Command.run(list, in: pod.namespace.place)
+                #expect(set.contains("203.0.113.0/24") && set.contains("198.51.100.0/24"))
+                try Command.run(
+                    ["nft", "delete element inet weir \(name) { 203.0.113.0/24 }"], in: pod.namespace.place)
+                let isBack = Eventually.value {
+                    agent.errors.components(separatedBy: "they are back").count > time ? true : nil
+                }
+                #expect(isBack == true)
+                #expect(try reached(pod, Endpoint("203.0.113.7", 80)) == "outside")
+                #expect(try reached(pod, Self.destination) == "proxy")
+            }
+            try weir.succeed(["unload"])
+            for stub in stubs { stub.process.stop() }
+        }
+
         /// What was removed from the configuration while no agent ran goes when one runs again.
         @Test func removedMeanwhile() throws {
             let pod = try Pod(number: 64)

@@ -31,7 +31,7 @@ extension Node {
         let name = present.resolved.workload.name
         do {
             guard try rules.findsChange(in: present.resolved.namespacePath) else { return }
-            try await put(present.resolved, watching: true)
+            try await put(present.resolved, watching: true, anew: true)
             logger.warning(
                 "somebody has removed or changed the nftables rules; they are back", metadata: ["workload": "\(name)"])
         } catch {

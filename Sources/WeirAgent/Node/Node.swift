@@ -131,14 +131,17 @@ public actor Node {
 
     /// - Parameter slot: of its policy, when that is in the kernel already.
     /// - Parameter isEmpty: whether nothing runs in its namespace yet; spares the look for listeners.
+    /// - Parameter anew: whether somebody else may have changed the rules that are in force.
     func put(
-        _ resolved: ResolvedWorkload, slot: UInt32? = nil, watching: Bool, isEmpty: Bool = false
+        _ resolved: ResolvedWorkload, slot: UInt32? = nil, watching: Bool, isEmpty: Bool = false, anew: Bool = false
     ) async throws {
         if let present = workloads[resolved.identifier], present.resolved.key != resolved.key {
             remove(present)
         }
         let choice = choice(of: resolved.workload, configuration)
-        guard choice.mechanism == .ebpf, let ebpf else { return try putNFT(resolved, choice, watching) }
+        guard choice.mechanism == .ebpf, let ebpf else {
+            return try putNFT(resolved, choice, watching: watching, anew: anew)
+        }
         let fallbackPort = try fallbackPort(for: resolved)
         let id = try ebpf.enter(
             resolved, prepared: slot, fallbackPort: fallbackPort, acceleration: try acceleration(of: resolved, ebpf),
@@ -146,7 +149,7 @@ public actor Node {
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
         try ebpf.steer(resolved, id: id, isEmpty: isEmpty)
-        let hasRules = try resolved.isPod && complement(resolved)
+        let hasRules = try resolved.isPod && complement(resolved, anew: anew)
         let workload = NodeWorkload(resolved, id: id, choice: choice, fallback: fallback)
         if hasRules && watching { workload.rules = try RulesKeeper(resolved.namespacePath) }
         workloads[resolved.identifier] = workload
@@ -165,8 +168,10 @@ public actor Node {
     }
 
     /// The rules are in force before the kernel forgets the workload, so that no connection is decided by neither.
-    private func putNFT(_ resolved: ResolvedWorkload, _ choice: MechanismChoice, _ watching: Bool) throws {
-        try namespaces.apply(resolved)
+    private func putNFT(
+        _ resolved: ResolvedWorkload, _ choice: MechanismChoice, watching: Bool, anew: Bool
+    ) throws {
+        try namespaces.apply(resolved, anew: anew)
         try ebpf?.table.remove(resolved.key)
         workloads[resolved.identifier]?.fallback?.retire()
         let workload = NodeWorkload(resolved, id: 0, choice: choice, fallback: nil)
@@ -177,10 +182,10 @@ public actor Node {
 
     /// What eBPF needs of the namespace beside itself; and what nftables had there goes.
     /// - Returns: whether it needs rules.
-    private func complement(_ resolved: ResolvedWorkload) throws -> Bool {
+    private func complement(_ resolved: ResolvedWorkload, anew: Bool) throws -> Bool {
         let needsRules = !resolved.policy.interfaces.isEmpty || resolved.workload.policy.dropInvalid
         if needsRules {
-            try namespaces.applyForwarded(resolved)
+            try namespaces.applyForwarded(resolved, anew: anew)
         } else {
             try namespaces.drain(resolved)
         }
