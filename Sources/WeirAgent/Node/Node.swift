@@ -112,9 +112,9 @@ public actor Node {
         try forgetUnused()
     }
 
-    /// Policies and routes that no workload needs any more.
+    /// Policies, counters and routes that no workload needs any more.
     func forgetUnused() throws(BPFError) {
-        try ebpf?.table.releasePolicies()
+        try ebpf?.table.releaseUnused()
         try ebpf?.forgetRoutes(keeping: Set(workloads.values.map(\.resolved.cookie)))
     }
 
