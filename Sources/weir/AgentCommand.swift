@@ -18,8 +18,11 @@ struct AgentCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting(options) {
             let log = try node.configuration().log
-            var logger = Logger(label: "weir") { label in
-                log.format == .json ? JSONLogHandler(scope: label) : StreamLogHandler.standardError(label: label)
+            var logger = Logger(label: "weir") { label -> any LogHandler in
+                switch log.format {
+                case .json: JSONLogHandler(scope: label)
+                case .text: StreamLogHandler.standardError(label: label)
+                }
             }
             logger.logLevel = Logger.Level(rawValue: log.level.rawValue) ?? .info
             let file = node.config ?? (access(ConfigurationFile.standard, F_OK) == 0 ? ConfigurationFile.standard : nil)

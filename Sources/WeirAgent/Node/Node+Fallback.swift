@@ -1,4 +1,5 @@
 import WeirBPF
+import WeirCore
 import WeirProxy
 
 /// Weir's own proxy, for workloads whose `whenProxyDown` is `fallback`.

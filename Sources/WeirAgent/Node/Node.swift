@@ -1,9 +1,6 @@
-import CWeirABI
-import Glibc
 public import Logging
 public import WeirBPF
 public import WeirCore
-import WeirNFT
 public import WeirProxy
 
 /// What the configuration asks for, put into the kernel and kept there.
