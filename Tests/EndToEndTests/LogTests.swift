@@ -68,7 +68,7 @@ extension EndToEnd {
             let namespace = try Namespace()
             try weir.configure(
                 ["{name: shop, selector: {netns: \(namespace.path)}, mesh: istio}"], agent: "unloadOnStop: true")
-            try agent.waitForLine("configuration applied workloads=1", in: .errors)
+            try agent.waitForLine("workloads=1 [WeirAgent] configuration applied", in: .errors)
             #expect(agent.stop().status == 0)
             #expect(weir.isGone, "unloadOnStop came with the reload")
         }

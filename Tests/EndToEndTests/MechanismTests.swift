@@ -158,7 +158,7 @@ extension EndToEnd {
             let pod = try Pod(number: 84)
             let stubs = try stubs(of: pod)
             let annotations =
-                "annotations: {traffic.sidecar.istio.io/excludeOutboundIPRanges: \"203.0.113.0/24,198.51.100.0/24\"}"
+                "annotations: {traffic.sidecar.istio.io/excludeOutboundIPRanges: \"203.0.113.0/24,10.96.0.0/16\"}"
             let weir = try Installation([.istio(pod, annotations)], mechanism: "nftables")
             let agent = try weir.startAgent()
             for time in 1...2 {
@@ -166,7 +166,7 @@ extension EndToEnd {
                 let name = try #require(sets.firstMatch(of: /set (interval_\w+) \{\s*type ipv4_addr/)?.1)
                 let list = ["nft", "list", "set", "inet", "weir", String(name)]
                 let set = try Command.run(list, in: pod.namespace.place)
-                #expect(set.contains("203.0.113.0/24") && set.contains("198.51.100.0/24"))
+                #expect(set.contains("203.0.113.0/24") && set.contains("10.96.0.0/16"))
                 try Command.run(
                     ["nft", "delete element inet weir \(name) { 203.0.113.0/24 }"], in: pod.namespace.place)
                 let isBack = Eventually.value {
