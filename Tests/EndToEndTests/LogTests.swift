@@ -9,6 +9,17 @@ extension EndToEnd {
             let time, level, scope, message: String
         }
 
+        /// Of Weir's own proxy, about a connection.
+        private struct Access: Decodable {
+            let outcome: String
+            let destination: String
+
+            private enum CodingKeys: String, CodingKey {
+                case outcome
+                case destination = "dst.addr"
+            }
+        }
+
         private func configure(_ weir: Installation, log: String) throws {
             let text = try String(contentsOfFile: weir.file, encoding: .utf8)
             try weir.write(text + "\nlog: {\(log)}\n")
@@ -18,13 +29,20 @@ extension EndToEnd {
         @Test func json() throws {
             let lock = MachineLock(.shared)
             defer { withExtendedLifetime(lock) {} }
-            let namespace = try Namespace()
-            let weir = try Installation(["{name: shop, selector: {netns: \(namespace.path)}, mesh: istio}"])
+            let pod = try Pod(number: 86)
+            let weir = try Installation([
+                "{name: shop, selector: {netns: \(pod.namespace.path)}, mesh: istio, whenProxyDown: fallback}"
+            ])
             try configure(weir, log: "format: json")
             let agent = try weir.startAgent()
+            let destination = Endpoint(Family.ipv4.destination(66), 80)
+            _ = try Attempt.run("blocking", to: destination, in: pod.application)
+            let access = try agent.waitForLine("outcome", in: .errors)
+            let record = try JSONDecoder().decode(Access.self, from: Data(access.utf8))
+            #expect(record.outcome == "connect_refused" && record.destination == destination.description)
             try weir.succeed(["unload"])
             let errors = try agent.wait().errors
-            let lines = try errors.split(separator: "\n").map {
+            let lines = try errors.split(separator: "\n").filter { $0 != access }.map {
                 try JSONDecoder().decode(Line.self, from: Data($0.utf8))
             }
             let ready = try #require(lines.first { $0.message == "agent ready" })
@@ -61,13 +79,13 @@ extension EndToEnd {
             defer { withExtendedLifetime(lock) {} }
             let weir = try Installation()
             let agent = try weir.startAgent()
+            let namespace = try Namespace()
+            try weir.configure(
+                ["{name: shop, selector: {netns: \(namespace.path)}, mesh: istio}"], agent: "unloadOnStop: true")
             let text = try String(contentsOfFile: weir.file, encoding: .utf8)
             try weir.write(text.replacingOccurrences(of: "pins: \(weir.pins)", with: "pins: \(weir.pins)-other"))
             agent.signal(SIGHUP)
             try agent.waitForLine("what the file says of agent and log counts when the agent starts again", in: .errors)
-            let namespace = try Namespace()
-            try weir.configure(
-                ["{name: shop, selector: {netns: \(namespace.path)}, mesh: istio}"], agent: "unloadOnStop: true")
             try agent.waitForLine("workloads=1 [WeirAgent] configuration applied", in: .errors)
             #expect(agent.stop().status == 0)
             #expect(weir.isGone, "unloadOnStop came with the reload")
