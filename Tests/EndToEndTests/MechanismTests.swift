@@ -94,6 +94,9 @@ extension EndToEnd {
                 let text = try weir.succeed(["explain", pod.namespace.name] + question)
                 #expect(text.contains("decided by \(source), rule "), "\(question): \(text)")
             }
+            // The proxy's process has both.
+            let proxy = try weir.succeed(["explain", pod.namespace.name, "192.0.2.1:80", "--from", "proxy"])
+            #expect(proxy.contains("direct (proxy)") && proxy.contains("facts: proxy_first_uid proxy_gid"), "\(proxy)")
             try weir.succeed(["unload"])
         }
 
