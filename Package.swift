@@ -28,7 +28,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
-        // The one header that the kernel side and Swift share; see bpf/include/weir/abi.h.
+        // The headers that the kernel side and Swift share; see bpf/include/weir/abi.h.
         .target(name: "CWeirABI", path: "bpf", sources: ["abi.c"], publicHeadersPath: "include", cSettings: c),
         .target(
             name: "CWeirBPF", cSettings: c,

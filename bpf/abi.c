@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The words of the reasons, and proof that no struct of abi.h has hidden padding. */
+/* The words of the reasons, and proof that no struct that crosses has hidden padding. */
 #include <weir/abi.h>
 
 static const struct {

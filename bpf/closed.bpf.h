@@ -9,9 +9,10 @@
  * FIN, bytes_received the peer's FIN (net/ipv4/tcp_input.c, tcp_ack and
  * tcp_data_queue).
  */
-static __always_inline void read_bytes(struct bpf_sock_ops *ctx, struct bpf_sock *sk, __u32 old_state,
-				       bool connected, __u64 *sent, __u64 *received)
+static __always_inline void read_bytes(struct bpf_sock_ops *ctx, struct bpf_sock *sk, bool connected,
+				       __u64 *sent, __u64 *received)
 {
+	__u32 old_state = ctx->args[0];
 	struct sock *kernel = kernel_sock(sk);
 	unsigned long flags = kernel ? BPF_CORE_READ(kernel, __sk_common.skc_flags) : 0;
 	__u64 acknowledged = ctx->bytes_acked;
@@ -64,22 +65,22 @@ static __always_inline void emit_flow(const struct weir_socket *socket, const st
 	submit_flow(flow);
 }
 
+/* pair may be NULL: the connection has none; else it is the one of `pairing`. */
 static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
-				     struct weir_socket *socket, __u32 old_state)
+				     struct weir_socket *socket, const struct weir_end *pairing,
+				     const struct weir_pair *pair)
 {
 	bool connected = socket->flags & WEIR_SOCKET_CONNECTED;
 	__u8 end = socket->flags & WEIR_SOCKET_ESTABLISHED ? WEIR_FLOW_CLOSED : WEIR_FLOW_FAILED;
-	struct weir_end *pairing = end_of(sk);
-	struct weir_pair *pair = pair_of(pairing);
-	struct weir_side *own = pair ? &pair->sides[pairing->side & 1] : NULL;
-	struct weir_side *peer = pair ? &pair->sides[!(pairing->side & 1)] : NULL;
+	const struct weir_side *own = pair ? &pair->sides[pairing->side & 1] : NULL;
+	const struct weir_side *peer = pair ? &pair->sides[!(pairing->side & 1)] : NULL;
 	struct weir_tuple tuple = {};
 	__u64 sent, received;
 
 	read_tuple(ctx, &tuple);
 	if (socket->flags & WEIR_SOCKET_SENT)
 		bpf_map_delete_elem(&weir_origins, &tuple);
-	read_bytes(ctx, sk, old_state, connected, &sent, &received);
+	read_bytes(ctx, sk, connected, &sent, &received);
 	/* What went past the stack, the kernel has not counted. */
 	if (own && peer) {
 		sent += own->redirected;

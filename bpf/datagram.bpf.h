@@ -27,11 +27,36 @@ static __always_inline bool push_origin(struct bpf_sock *sk, const struct attemp
 	return true;
 }
 
+/* Send this datagram to the proxy.  false: there is no memory to keep its origin.  The decision is changed when
+ * there is no proxy for it. */
+static __always_inline bool redirect_datagram(struct bpf_sock_addr *ctx, bool six, struct bpf_sock *sk,
+					      const struct weir_workload *workload,
+					      const struct weir_policy *policy, const struct attempt *attempt,
+					      const struct weir_route *route, struct decision *decision)
+{
+	union address target;
+	__be16 port;
+
+	if (!find_target(policy, decision->verdict, &attempt->destination, &target)) {
+		decision->verdict = WEIR_VERDICT_DIRECT;
+		decision->reason = WEIR_REASON_FAMILY;
+		return true;
+	}
+	port = find_port(ctx, workload, policy, IPPROTO_UDP, &target, decision);
+	if (decision->verdict == WEIR_VERDICT_DIRECT)
+		return true;
+	if (!push_origin(sk, attempt))
+		return false;
+	write_user_address(ctx, six, &target, port);
+	if (is_unspecified(&attempt->source) && route && route->flags & WEIR_ROUTE_SOURCE)
+		write_message_source(ctx, six, (const union address *)route->source);
+	return true;
+}
+
 static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
 {
 	struct bpf_sock *sk = ctx->sk;
 	struct attempt attempt = { .protocol = IPPROTO_UDP };
-	union address target;
 
 	if (!sk)
 		return PROCEED;
@@ -56,19 +81,9 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
 	decision = unpack(decide_outbound(policy, &attempt, route));
 
 	if (decision.verdict != WEIR_VERDICT_DIRECT &&
-	    find_target(policy, decision.verdict, &attempt.destination, &target)) {
-		__be16 port = find_port(ctx, workload, policy, IPPROTO_UDP, &target, &decision);
-
-		if (decision.verdict != WEIR_VERDICT_DIRECT) {
-			if (!push_origin(sk, &attempt)) {
-				count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY,
-				      IPPROTO_UDP);
-				return REFUSE;
-			}
-			write_user_address(ctx, six, &target, port);
-			if (is_unspecified(&attempt.source) && route && route->flags & WEIR_ROUTE_SOURCE)
-				write_message_source(ctx, six, (union address *)route->source);
-		}
+	    !redirect_datagram(ctx, six, sk, workload, policy, &attempt, route, &decision)) {
+		count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY, IPPROTO_UDP);
+		return REFUSE;
 	}
 	/* A stream of datagrams is no stream of connections: only what is DNS is counted. */
 	if (decision.verdict != WEIR_VERDICT_DIRECT || bpf_ntohs(attempt.destination_port) == 53)
@@ -88,6 +103,7 @@ int weir_sendmsg4(struct bpf_sock_addr *ctx)
 	return on_sendmsg(ctx, false);
 }
 
+/* The same for AF_INET6 sockets. */
 SEC("cgroup/sendmsg6")
 int weir_sendmsg6(struct bpf_sock_addr *ctx)
 {
@@ -149,6 +165,7 @@ int weir_recvmsg4(struct bpf_sock_addr *ctx)
 	return on_recvmsg(ctx, false);
 }
 
+/* The same for AF_INET6 sockets. */
 SEC("cgroup/recvmsg6")
 int weir_recvmsg6(struct bpf_sock_addr *ctx)
 {

@@ -247,7 +247,6 @@ static __noinline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 static __noinline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	volatile struct bpf_sock_ops *from = ctx;
-	__u32 old_state = from->args[0];
 	__u32 new_state = from->args[1];
 
 	if (new_state != BPF_TCP_CLOSE && new_state != BPF_TCP_ESTABLISHED)
@@ -259,10 +258,15 @@ static __noinline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 		socket->flags |= WEIR_SOCKET_ESTABLISHED;
 	if (new_state == BPF_TCP_ESTABLISHED)
 		return;
+
+	struct weir_end *end = end_of(sk);
+	struct weir_pair *pair = pair_of(end);
+
 	/* Only the end that is recorded has a start: the other one may be followed because of its pair. */
 	if (socket && socket->started_ns)
-		on_close(ctx, sk, socket, old_state);
-	leave_pair(sk);
+		on_close(ctx, sk, socket, end, pair);
+	if (pair)
+		leave_pair(end, pair);
 }
 
 /*
@@ -274,19 +278,12 @@ static __noinline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 SEC("sockops")
 int weir_sockops(struct bpf_sock_ops *ctx)
 {
-	__u32 op = ctx->op;
-
-	/* Every connection of the node makes calls that are about other things. */
-	if (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB &&
-	    op != BPF_SOCK_OPS_STATE_CB && op != BPF_SOCK_OPS_TCP_LISTEN_CB &&
-	    !(op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB && accelerates()))
-		return 1;
-
 	struct bpf_sock *sk = ctx->sk;
 
 	if (!sk)
 		return 1;
-	switch (op) {
+	/* Every connection of the node makes calls that are about other things, too. */
+	switch (ctx->op) {
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		on_syn(ctx, sk);
 		break;

@@ -50,7 +50,7 @@ static __always_inline void explain(struct weir_attempt *asked)
 /*
  * When: run by user through BPF_PROG_TEST_RUN, the attempt in place of a
  * packet; never attached.  (A SEC("syscall") program would be the natural
- * form, but before 6.x those may not read LPM tries.)
+ * form, but those are sleepable, and 6.1 does not let such read LPM tries.)
  * Reads: the maps of policy.bpf.h.  Writes: the `out` fields.
  * Returns: 0, answered; 1, the record was too short.
  */

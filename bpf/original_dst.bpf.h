@@ -3,6 +3,25 @@
 #ifndef WEIR_ORIGINAL_DST_BPF_H
 #define WEIR_ORIGINAL_DST_BPF_H
 
+/* The origin of an accepted socket that had no memory to keep it: it stands under the 4-tuple until its client closes. */
+static __always_inline bool find_handshake(struct bpf_sock *sk, __u64 netns, union address *address,
+					   __be16 *port)
+{
+	struct weir_tuple client = { .netns = netns };
+	struct weir_origin *origin;
+
+	read_peer_address(sk, (union address *)client.local);
+	read_local_address(sk, (union address *)client.remote);
+	client.local_port = sk->dst_port;
+	client.remote_port = bpf_htons((__u16)sk->src_port);
+	origin = bpf_map_lookup_elem(&weir_origins, &client);
+	if (!origin || origin->verdict == WEIR_VERDICT_DIRECT)
+		return false;
+	*address = *(union address *)origin->address;
+	*port = origin->port;
+	return true;
+}
+
 /*
  * The origin of a socket: what its storage says, or the handshake's entry, or,
  * for a connection that came in by inbound.bpf.h, its own local address.
@@ -13,6 +32,8 @@ static __always_inline bool find_origin(struct bpf_sockopt *ctx, struct bpf_sock
 	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 	__u64 netns = bpf_get_netns_cookie(ctx);
 
+	if (!socket && find_handshake(sk, netns, address, port))
+		return true;
 	/* netfilter has answered for a connection from outside: nftables rules of Weir's or of others
 	 * rewrote it. */
 	if (!ctx->retval && (!socket || socket->direction == WEIR_INBOUND))
@@ -46,7 +67,7 @@ static __always_inline int answer(struct bpf_sockopt *ctx, const void *value, in
 
 /*
  * When: after the kernel handled a getsockopt() of any socket below the cgroup.
- * Reads: weir_socks, weir_pods.
+ * Reads: weir_socks, weir_pods; weir_origins when there was no memory.
  * Writes: the answer to SO_ORIGINAL_DST (sockaddr_in) and IP6T_SO_ORIGINAL_DST
  * (sockaddr_in6), as netfilter gives them.
  * Returns: 1, always; a refusal would be 0.

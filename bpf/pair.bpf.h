@@ -269,13 +269,8 @@ static __always_inline struct weir_pair *pair_of(const struct weir_end *end)
 }
 
 /* An end closes; the last one takes the pair along. */
-static __always_inline void leave_pair(struct bpf_sock *sk)
+static __always_inline void leave_pair(struct weir_end *end, struct weir_pair *pair)
 {
-	struct weir_end *end = end_of(sk);
-	struct weir_pair *pair = pair_of(end);
-
-	if (!pair)
-		return;
 	pair->sides[end->side & 1].cookie = 0;
 	if (!pair->sides[!(end->side & 1)].cookie)
 		bpf_map_delete_elem(&weir_pairs, &end->pair);

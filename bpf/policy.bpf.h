@@ -111,8 +111,8 @@ static __always_inline bool has_user_port(__u32 policy, __u32 uid, __u8 protocol
 	return bpf_map_lookup_elem(&weir_uports, &key);
 }
 
-static __always_inline __u32 interface_facts(const struct weir_policy *policy, __u32 slot, __u64 netns,
-					     __u32 index, __u32 direction, const union address *destination)
+static __always_inline __u32 interface_facts(__u32 slot, __u64 netns, __u32 index, __u32 direction,
+					     const union address *destination)
 {
 	struct weir_interface_key key = {
 		.netns = netns,
@@ -190,7 +190,7 @@ static __always_inline __u32 outbound_facts(const struct weir_policy *policy, co
 	    has_user_port(slot, attempt->uid, attempt->protocol, attempt->destination_port))
 		facts |= WEIR_FACT_UID_PORT;
 	if (policy->flags & WEIR_POLICY_INTERFACES && route)
-		facts |= interface_facts(policy, slot, attempt->netns, route->interface, WEIR_OUTBOUND,
+		facts |= interface_facts(slot, attempt->netns, route->interface, WEIR_OUTBOUND,
 					 &attempt->destination);
 	if (attempt->by_proxy_cgroup)
 		facts |= WEIR_FACT_PROXY_CGROUP;
@@ -214,7 +214,7 @@ static __always_inline __u32 inbound_facts(const struct weir_policy *policy, con
 	if (policy->flags & WEIR_POLICY_PREFIXES_IN)
 		facts |= prefix_facts(slot, WEIR_INBOUND, &attempt->source);
 	if (policy->flags & WEIR_POLICY_INTERFACES)
-		facts |= interface_facts(policy, slot, attempt->netns, attempt->interface, WEIR_INBOUND,
+		facts |= interface_facts(slot, attempt->netns, attempt->interface, WEIR_INBOUND,
 					 &attempt->destination);
 	return facts;
 }

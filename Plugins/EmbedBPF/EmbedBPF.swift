@@ -8,10 +8,12 @@ import PackagePlugin
         let bpf = context.package.directoryURL.appending(path: "bpf")
         let script = context.package.directoryURL.appending(path: "Plugins/EmbedBPF/embed.sh")
         let output = context.pluginWorkDirectoryURL.appending(path: "EmbeddedObject.swift")
-        let headers = try FileManager.default.contentsOfDirectory(atPath: bpf.path)
-            .filter { $0.hasSuffix(".h") || $0.hasSuffix(".bpf.c") }
-            .sorted()
-            .map { bpf.appending(path: $0) }
+        let sources = try [bpf, bpf.appending(path: "include/weir")].flatMap { folder in
+            try FileManager.default.contentsOfDirectory(atPath: folder.path)
+                .filter { $0.hasSuffix(".h") || $0.hasSuffix(".bpf.c") }
+                .sorted()
+                .map { folder.appending(path: $0) }
+        }
         let clang =
             ProcessInfo.processInfo.environment["WEIR_CLANG"]
             ?? (try? context.tool(named: "clang").url.path) ?? "clang"
@@ -20,7 +22,7 @@ import PackagePlugin
                 displayName: "Compiling weir.bpf.c",
                 executable: URL(fileURLWithPath: "/bin/sh"),
                 arguments: [script.path, clang, bpf.path, output.path],
-                inputFiles: headers + [script, bpf.appending(path: "include/weir/abi.h")],
+                inputFiles: sources + [script],
                 outputFiles: [output])
         ]
     }

@@ -72,13 +72,12 @@ struct AdminServer: Sendable {
         router.get("/v1/status") { _, _ in try Self.json(await agent.status()) }
         router.get("/v1/flows") { request, _ in
             let follow = request.uri.queryParameters["follow"] == "true"
-            let recent = hub.recent
             return Response(
                 status: .ok, headers: [.contentType: "application/jsonl"],
                 body: ResponseBody { writer in
                     let followed = follow ? hub.follow() : nil
-                    for record in recent { try await writer.write(Self.line(record)) }
-                    if let followed { for await record in followed { try await writer.write(Self.line(record)) } }
+                    for record in followed?.recent ?? hub.recent { try await writer.write(Self.line(record)) }
+                    if let followed { for await record in followed.next { try await writer.write(Self.line(record)) } }
                     try await writer.finish(nil)
                 })
         }

@@ -14,7 +14,7 @@ public actor Agent {
     private let node: Node
     let pods: PodKeeper?
     private let hub = FlowHub()
-    private let accessLog = AccessLog(descriptor: STDERR_FILENO)
+    private let accessLog: AccessLog
     private let startedAt = Agent.now()
     private let stopKeepingPlugin = StopSignal()
     private var pluginKeeper: Task<Void, Never>?
@@ -29,6 +29,7 @@ public actor Agent {
         seen = file.flatMap(FileIdentity.init)
         let configuration = try file.map(ConfigurationFile.read) ?? Configuration()
         self.configuration = configuration
+        accessLog = AccessLog(descriptor: STDERR_FILENO, format: configuration.log.format == .json ? .json : .text)
         pins = PinDirectory(path: "\(configuration.agent.bpffs)/\(configuration.agent.pins)")
         let cluster = try Cluster(configuration.agent.kubernetes)
         try Host.requireRoot("intercept traffic")
@@ -116,7 +117,7 @@ public actor Agent {
     func reload() async -> String? {
         guard let file else { return "the agent was started without a configuration file" }
         do {
-            let new = try ConfigurationFile.read(file)
+            let new = unchangeable(try ConfigurationFile.read(file))
             try await node.apply(new)
             configuration = new
             configurationProblem = nil
@@ -126,6 +127,17 @@ public actor Agent {
             logger.error("configuration not applied; the earlier one stays in force", metadata: ["error": "\(error)"])
         }
         return configurationProblem
+    }
+
+    /// A configuration with the settings of this process as they were when it started. What it cannot change is said.
+    private func unchangeable(_ read: Configuration) -> Configuration {
+        var new = read
+        (new.agent, new.log) = (configuration.agent, configuration.log)
+        new.agent.unloadOnStop = read.agent.unloadOnStop
+        if new.agent != read.agent || new.log != read.log {
+            logger.warning("what the file says of agent and log counts when the agent starts again")
+        }
+        return new
     }
 
     /// Every two seconds: did the file change, did a namespace or cgroup come anew?

@@ -30,16 +30,18 @@ final class FlowHub: Sendable {
 
     var recent: [FlowRecord] { state.withLock { $0.recent } }
 
-    func follow() -> AsyncStream<FlowRecord> {
-        AsyncStream(bufferingPolicy: .bufferingNewest(4096)) { continuation in
-            let id = state.withLock { state in
-                defer { state.next += 1 }
-                state.followers[state.next] = continuation
-                return state.next
-            }
-            continuation.onTermination = { [weak self] _ in
-                self?.state.withLock { state in _ = state.followers.removeValue(forKey: id) }
-            }
+    /// The last records, and those that come after them.
+    func follow() -> (recent: [FlowRecord], next: AsyncStream<FlowRecord>) {
+        let (stream, continuation) = AsyncStream.makeStream(
+            of: FlowRecord.self, bufferingPolicy: .bufferingNewest(4096))
+        let (id, recent) = state.withLock { state in
+            defer { state.next += 1 }
+            state.followers[state.next] = continuation
+            return (state.next, state.recent)
         }
+        continuation.onTermination = { [weak self] _ in
+            self?.state.withLock { state in _ = state.followers.removeValue(forKey: id) }
+        }
+        return (recent, stream)
     }
 }

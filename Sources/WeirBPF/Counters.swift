@@ -59,8 +59,8 @@ extension Maps {
         }
     }
 
-    /// Forgets the counters of workloads that are gone.
-    public func pruneCounters(keeping workloads: Set<UInt32>) throws(BPFError) {
+    /// Forgets the counters of workloads that are gone. Connections of theirs that end later may bring one back.
+    func pruneCounters(keeping workloads: Set<UInt32>) throws(BPFError) {
         for key in try counters.walk(weir_counter_key.self)
         where key.workload != 0 && !workloads.contains(key.workload) {
             try counters.remove(key)

@@ -45,7 +45,10 @@ public struct Map: ~Copyable, Sendable {
     public func set<Key: BitwiseCopyable, Value: BitwiseCopyable>(_ key: Key, to value: Value) throws(BPFError) {
         var key = key
         var value = value
-        try check(bpf_map_update_elem(raw, &key, &value, UInt64(BPF_ANY)), "write", "\(name)", advice: full)
+        let error = bpf_map_update_elem(raw, &key, &value, UInt64(BPF_ANY))
+        let isFull = error == -E2BIG || error == -ENOSPC
+        try check(
+            error, "write", name, advice: isFull ? "it is full: configure fewer workloads, prefixes or users" : nil)
     }
 
     /// Removes an entry; one that is not there is no error.
@@ -56,11 +59,6 @@ public struct Map: ~Copyable, Sendable {
     }
 
     /// All keys at about one moment: an entry that comes or goes meanwhile may be missed, none comes twice.
-    public func keys<Key: BitwiseCopyable & Hashable>(as type: Key.Type = Key.self) throws(BPFError) -> [Key] {
-        try walk(type)
-    }
-
-    /// The same for keys that are C structs.
     public func walk<Key: BitwiseCopyable>(_ type: Key.Type = Key.self) throws(BPFError) -> [Key] {
         var found: [Key] = []
         let memory = UnsafeMutablePointer<Key>.allocate(capacity: 2)
@@ -80,10 +78,6 @@ public struct Map: ~Copyable, Sendable {
         var info = bpf_map_info()
         try check(weir_map_info(raw, &info), "inspect", name)
         return info
-    }
-
-    private var full: String? {
-        "when the map is full (E2BIG, ENOSPC), fewer workloads or prefixes fit than are configured"
     }
 
     private func withScratch<Value, Result>(

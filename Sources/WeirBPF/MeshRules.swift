@@ -1,12 +1,9 @@
 import CWeirBPF
 import Glibc
+import WeirCore
 
 /// iptables rules by which a mesh redirects the traffic of a network namespace.
 public enum MeshRules {
-    /// How the names of their chains begin: istio/istio tools/istio-iptables/pkg/constants, linkerd/linkerd2-proxy-init
-    /// pkg/iptables, kumahq/kuma pkg/transparentproxy/iptables/consts, openservicemesh/osm pkg/injector.
-    public static let chainPrefixes = ["ISTIO_", "PROXY_INIT_", "KUMA_MESH_", "OSM_PROXY_"]
-
     /// The names of such chains in the namespace, in either backend of iptables; none when there are no rules.
     public static func chains(in namespace: borrowing NetworkNamespace) throws(BPFError) -> [String] {
         try namespace.enter { () throws(BPFError) in
@@ -15,7 +12,7 @@ public enum MeshRules {
         }
     }
 
-    static func isMesh(_ chain: String) -> Bool { chainPrefixes.contains { chain.hasPrefix($0) } }
+    static func isMesh(_ chain: String) -> Bool { IPTables.chainPrefixes.contains { chain.hasPrefix($0) } }
 
     /// Every chain of nf_tables, where iptables-nft's are, too (linux/netfilter/nf_tables.h).
     private static func nftChains() throws(BPFError) -> [String] {

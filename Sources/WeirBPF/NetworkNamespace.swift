@@ -23,7 +23,8 @@ public struct NetworkNamespace: ~Copyable, Sendable {
         var cookie: UInt64 = 0
         try check(
             weir_netns_cookie(descriptor.raw, &cookie), "enter", path,
-            advice: "the path must name a network namespace, such as /run/netns/NAME or /proc/PID/ns/net")
+            advice: KernelVersion.advice("namespaces' cookies need", need: .ofNamespaces)
+                ?? "the path must name a network namespace, such as /run/netns/NAME or /proc/PID/ns/net")
         return cookie
     }
 

@@ -112,7 +112,10 @@ struct Object: ~Copyable {
         let log = LogBuffer()
         let error = bpf_object__load(pointer)
         if error < 0 {
-            throw BPFError(code: -error, operation: "load", subject: "the BPF programs", log: log.text)
+            throw BPFError(
+                code: -error, operation: "load", subject: "the BPF programs",
+                advice: error == -EPERM ? nil : KernelVersion.advice("the programs need", need: .ofPrograms),
+                log: log.text)
         }
     }
 

@@ -6,7 +6,7 @@ public import WeirCore
 /// Keeps `weir_routes` in step with one network namespace's routing tables.
 public final class RouteTable {
     private let cookie: UInt64
-    private let map: Maps
+    private let maps: Maps
     private var written: [CIDR: Route] = [:]
     /// Whether the namespace's addresses stand under cookie 0, too: its sockets take part in the short cut.
     private var isNear = false
@@ -20,7 +20,7 @@ public final class RouteTable {
         _ namespace: borrowing NetworkNamespace, _ maps: Maps, written: [CIDR] = [], near: [CIDR] = []
     ) {
         cookie = namespace.cookie
-        map = maps
+        self.maps = maps
         let unknown = Route(isLocal: false, interface: .max, source: nil)
         for prefix in written { self.written[prefix] = unknown }
         self.near = Set(near).intersection(written)
@@ -51,11 +51,11 @@ public final class RouteTable {
         let current = try namespace.enter { () throws(BPFError) in try RouteReader().read() }
         var changed = 0
         for (prefix, route) in current where written[prefix] != route {
-            try map.routes.set(key(prefix), to: value(route))
+            try maps.routes.set(key(prefix), to: value(route))
             changed += 1
         }
         for prefix in written.keys where current[prefix] == nil {
-            try map.routes.remove(key(prefix))
+            try maps.routes.remove(key(prefix))
             changed += 1
         }
         written = current
@@ -70,8 +70,8 @@ public final class RouteTable {
         }
         let wanted = isNear ? Set(own.keys) : []
         let value = value(Route(isLocal: true, interface: 0, source: nil))
-        for prefix in wanted.subtracting(near) { try map.routes.set(key(prefix, cookie: 0), to: value) }
-        try Self.removeNear(near.subtracting(wanted), of: cookie, map)
+        for prefix in wanted.subtracting(near) { try maps.routes.set(key(prefix, cookie: 0), to: value) }
+        try Self.removeNear(near.subtracting(wanted), of: cookie, maps)
         near = wanted
     }
 
@@ -88,9 +88,9 @@ public final class RouteTable {
 
     /// Removes every entry of the namespace.
     public func clear() throws(BPFError) {
-        for prefix in written.keys { try map.routes.remove(key(prefix)) }
+        for prefix in written.keys { try maps.routes.remove(key(prefix)) }
         // Those, too, that stood there for another namespace's sake when this one's sockets left the short cut.
-        try Self.removeNear(near.union(written.keys.filter { $0.length == 128 }), of: cookie, map)
+        try Self.removeNear(near.union(written.keys.filter { $0.length == 128 }), of: cookie, maps)
         written = [:]
         near = []
     }

@@ -118,9 +118,11 @@ public final class WorkloadTable {
         }
     }
 
-    /// Frees the policies that no workload uses any more.
-    public func releasePolicies() throws(BPFError) {
-        try policies.release(keeping: Set(try Self.read(maps).map(\.policy)))
+    /// Frees the policies that no workload uses any more, and the counters of workloads that are gone.
+    public func releaseUnused() throws(BPFError) {
+        let present = try Self.read(maps)
+        try policies.release(keeping: Set(present.map(\.policy)))
+        try maps.pruneCounters(keeping: Set(present.map(\.id)))
     }
 
     public func value(of key: WorkloadKey) throws(BPFError) -> weir_workload? {

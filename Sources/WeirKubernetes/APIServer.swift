@@ -111,7 +111,8 @@ public final class APIServer: Sendable {
         let response = try await client.execute(request, timeout: timeout)
         guard response.status == .ok else {
             let body = try? await response.body.collect(upTo: Self.objectLimit)
-            let status = try body.map { try JSONDecoder().decode(StatusObject.self, from: $0) }
+            // What stands between, such as a proxy, answers in its own words.
+            let status = body.flatMap { try? JSONDecoder().decode(StatusObject.self, from: $0) }
             throw status?.error(Int(response.status.code))
                 ?? APIError(code: Int(response.status.code), message: response.status.reasonPhrase)
         }

@@ -17,13 +17,14 @@ public struct NFT: Sendable {
 
     /// Puts a ruleset in force, in place of the one before. Done again, it changes nothing. Routing that an earlier
     /// ruleset needed and this one does not stays until `remove`: without the rules nothing carries its mark.
-    public func apply(_ ruleset: Ruleset) throws(NFTError) {
+    /// - Parameter anew: whether sets that are there may hold something else than they should, and are made again.
+    public func apply(_ ruleset: Ruleset, anew: Bool = false) throws(NFTError) {
         // Before the rules whose packets need it.
         for arguments in ruleset.routing?.additions ?? [] {
             try route(arguments, unless: "File exists", "not supported")
         }
-        let staged = StagedScript(ruleset)
         let present = try sets(of: ruleset.table)
+        let staged = StagedScript(ruleset, avoiding: anew ? present : [])
         let missing = staged.sets.filter { !present.contains($0.key) }.map { "add \($0.value)\n" }
         if !missing.isEmpty { try load("add table inet \(ruleset.table)\n" + missing.joined()) }
         try load(staged.rules)
@@ -64,9 +65,9 @@ public struct NFT: Sendable {
         }
     }
 
-    /// A table's chains and rules, and of its sets that they are there; without counts. Empty: there is no such table.
+    /// A table's chains, rules and sets, without counts. Empty: there is no such table.
     public func listing(table: String = "weir") throws(NFTError) -> String {
-        try Tool.run([nft, "-s", "-t", "list", "table", "inet", table], input: "").output
+        try Tool.run([nft, "-s", "list", "table", "inet", table], input: "").output
     }
 
     /// Whether there is such a table.

@@ -15,7 +15,8 @@ struct StagedScript {
         ("ip6 saddr", "ipv6_addr"),
     ]
 
-    init(_ ruleset: Ruleset) {
+    /// - Parameter taken: names that the sets may not have.
+    init(_ ruleset: Ruleset, avoiding taken: Set<String> = []) {
         var rest = ruleset.text[...]
         while let open = rest.firstIndex(of: "{") {
             let before = rest[..<open]
@@ -28,7 +29,7 @@ struct StagedScript {
                 continue
             }
             let elements = body[..<close].split(whereSeparator: \.isWhitespace).joined(separator: " ")
-            let name = "interval_\(Self.digest("\(type): \(elements)"))"
+            let name = Self.name("interval_\(Self.digest("\(type): \(elements)"))", taken)
             let content = "type \(type); flags interval; elements = { \(elements) };"
             sets[name] = "set inet \(ruleset.table) \(name) { \(content) }"
             rules += before + "@\(name)"
@@ -42,6 +43,12 @@ struct StagedScript {
         var text = text.dropLast(while: { $0 == " " })
         if text.hasSuffix(" !=") { text = text.dropLast(3) }
         return types.first { text.hasSuffix($0.0) }?.1
+    }
+
+    private static func name(_ name: String, _ taken: Set<String>) -> String {
+        var (free, number) = (name, 2)
+        while taken.contains(free) { (free, number) = ("\(name)_\(number)", number + 1) }
+        return free
     }
 
     /// FNV-1a, 64 bits, in hexadecimal.

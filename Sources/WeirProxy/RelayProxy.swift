@@ -84,12 +84,14 @@ public final class RelayProxy: Sendable {
 
     /// Stops listening, waits for open connections up to the drain time, resets the rest. Returns when all is closed;
     /// calling it again waits for the same end. Call it after `start()` has returned.
-    public func shutdown() async {
+    /// - Parameter drainTime: nil for the configuration's.
+    public func shutdown(within drainTime: Duration? = nil) async {
         stop.finish()
         let task: Task<Void, Never>? = state.withLock { state in
             switch state {
             case .running(let running):
-                let task = Task { await self.wind(down: running) }
+                let drainTime = drainTime ?? core.configuration.drainTimeout
+                let task = Task { await self.wind(down: running, within: drainTime) }
                 state = .stopping(task)
                 return task
             case .stopping(let task): return task
@@ -109,9 +111,9 @@ public final class RelayProxy: Sendable {
         stop.finish()
     }
 
-    private func wind(down running: Running) async {
+    private func wind(down running: Running, within drainTime: Duration) async {
         for listener in running.listeners { try? await listener.close() }
-        let deadline = NIODeadline.now() + TimeAmount(core.configuration.drainTimeout)
+        let deadline = NIODeadline.now() + TimeAmount(drainTime)
         let drains = running.workers.map { worker in
             worker.eventLoop.flatSubmit { worker.value.drain(deadline: deadline) }
         }

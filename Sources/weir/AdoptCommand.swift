@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import WeirAgent
+import WeirBPF
 import WeirCore
 
 struct AdoptCommand: ParsableCommand {
@@ -11,7 +12,7 @@ struct AdoptCommand: ParsableCommand {
             connections go on; no new one passes the sidecar by.
             """)
 
-    @Option(name: .customLong("replace-iptables"), help: "The pod, as NAMESPACE/NAME.")
+    @Option(name: .customLong("replace-iptables"), help: ArgumentHelp("The pod.", valueName: "namespace/name"))
     var pod: String
     @Flag(help: "Put the rules back, and stop intercepting the pod.")
     var undo = false
@@ -20,6 +21,7 @@ struct AdoptCommand: ParsableCommand {
 
     func run() throws {
         try reportingNow(options) {
+            try Host.requireRoot("ask the agent")
             let client = try node.client()
             var allowed = CharacterSet.urlQueryAllowed
             allowed.remove(charactersIn: "&+=#?")

@@ -17,8 +17,13 @@ struct AgentCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting(options) {
-            var logger = Logger(label: "weir", factory: { StreamLogHandler.standardError(label: $0) })
             let log = try node.configuration().log
+            var logger = Logger(label: "weir") { label -> any LogHandler in
+                switch log.format {
+                case .json: JSONLogHandler(scope: label)
+                case .text: StreamLogHandler.standardError(label: label)
+                }
+            }
             logger.logLevel = Logger.Level(rawValue: log.level.rawValue) ?? .info
             let file = node.config ?? (access(ConfigurationFile.standard, F_OK) == 0 ? ConfigurationFile.standard : nil)
             try await Agent(file: file, logger: logger).run()

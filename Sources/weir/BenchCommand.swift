@@ -14,11 +14,15 @@ struct BenchCommand: ParsableCommand {
         subcommands: [Compare.self, Show.self])
 
     @Flag(help: "Fewer points and rounds: under five minutes.") var quick = false
-    @Option(help: "Only this suite; may be given more than once: \(Self.suites).") var only: [String] = []
-    @Option(help: "Client connections at which latency is measured, such as 1,10,100.")
+    @Option(help: ArgumentHelp("Only this suite; may be given more than once: \(Self.suites).", valueName: "suite"))
+    var only: [String] = []
+    @Option(
+        help: ArgumentHelp("Client connections at which latency is measured, such as 1,10,100.", valueName: "n,n,..."))
     var connections = "1,2,5,10,25,50,100"
-    @Option(help: "Measure Merbridge, too: its BPF objects, one or a folder of them.") var merbridge: String?
-    @Option(help: "Write the result to this file, for weir bench compare.") var json: String?
+    @Option(help: ArgumentHelp("Measure Merbridge, too: its BPF objects, one or a folder of them.", valueName: "path"))
+    var merbridge: String?
+    @Option(help: ArgumentHelp("Write the result to this file, for weir bench compare.", valueName: "file"))
+    var json: String?
     @OptionGroup var pages: ReportPages
     @OptionGroup var options: GlobalOptions
 

@@ -12,8 +12,10 @@ struct CNICommand: ParsableCommand {
 
     /// Where: flags before the configuration's `agent.cni`.
     struct Directories: ParsableArguments {
-        @Option(help: "Where the container runtime looks for plugins.") var binDir: String?
-        @Option(help: "Where it looks for network configurations.") var confDir: String?
+        @Option(help: ArgumentHelp("Where the container runtime looks for plugins.", valueName: "directory"))
+        var binDir: String?
+        @Option(help: ArgumentHelp("Where it looks for network configurations.", valueName: "directory"))
+        var confDir: String?
         @OptionGroup var node: NodeOptions
 
         func installer() throws -> Installer {

@@ -29,15 +29,34 @@ struct ConfigCommand: ParsableCommand {
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "The configuration in force, defaults included, as YAML.")
+            abstract: "The configuration that a file comes to, defaults included, as YAML or JSON.")
+
+        private struct Document: Encodable {
+            let schema = "weir.configuration/v1"
+            let file: String
+            let configuration: ConfigurationTree
+        }
 
         @Argument(help: "The file; \(ConfigurationFile.standard) by default.") var file = ConfigurationFile.standard
         @Flag(help: "Say for each value whether it is a default or which line it stands in.") var origin = false
+        @Option(name: .shortAndLong, help: "For people (table, which is YAML) or machines (json).")
+        var output = OutputFormat.table
         @OptionGroup var options: GlobalOptions
+
+        func validate() throws {
+            if origin && output == .json {
+                throw ValidationError("--origin writes comments, which JSON has not; leave out one of the two")
+            }
+        }
 
         func run() throws {
             try reportingNow(options) {
-                print(try ConfigurationFile.read(file).show(origins: origin), terminator: "")
+                let configuration = try ConfigurationFile.read(file)
+                switch output {
+                case .json:
+                    print(try JSONText.render(Document(file: file, configuration: try configuration.tree())))
+                case .table: print(configuration.show(origins: origin), terminator: "")
+                }
             }
         }
     }

@@ -6,7 +6,9 @@ import WeirCore
 
 /// Where Weir lives on this node: from the configuration, whose standard path may be missing.
 struct NodeOptions: ParsableArguments {
-    @Option(help: "The configuration file; without it \(ConfigurationFile.standard), if that is there.")
+    @Option(
+        help: ArgumentHelp(
+            "The configuration file; without it \(ConfigurationFile.standard), if that is there.", valueName: "file"))
     var config: String?
 
     /// The configuration named, else the one at the standard path, else the defaults.

@@ -12,12 +12,13 @@ struct ProxyCommand: AsyncParsableCommand {
         discussion: "It dials where each connection was going (SO_ORIGINAL_DST). "
             + "One access-log line a connection goes to stdout.")
 
-    @Option(name: .long, help: "Address and port to listen on; may be given more than once.")
+    @Option(help: ArgumentHelp("Where to listen; may be given more than once.", valueName: "address:port"))
     var listen: [String] = ["127.0.0.1:15001", "[::1]:15001"]
-    @Option(help: "How long dialing may take, such as 10s.") var connectTimeout = "10s"
-    @Option(help: "How long a connection may be silent, such as 1h.") var idleTimeout = "1h"
-    @Option(help: "Open connections at once.") var maxConnections = 10000
-    @Option(help: "Event loop threads.") var threads = 1
+    @Option(help: ArgumentHelp("How long dialing may take, such as 10s.", valueName: "time")) var connectTimeout = "10s"
+    @Option(help: ArgumentHelp("How long a connection may be silent, such as 1h.", valueName: "time")) var idleTimeout =
+        "1h"
+    @Option(help: ArgumentHelp("Open connections at once.", valueName: "number")) var maxConnections = 10000
+    @Option(help: ArgumentHelp("Event loop threads.", valueName: "number")) var threads = 1
     @Option(name: .shortAndLong, help: "The form of the access log.") var output = OutputFormat.table
     @OptionGroup var options: GlobalOptions
 

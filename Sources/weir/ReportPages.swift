@@ -5,8 +5,12 @@ import WeirBench
 
 /// A report as files, beside the one that is printed.
 struct ReportPages: ParsableArguments {
-    @Option(help: "Write the report to this file as one page with curves.") var html: String?
-    @Option(help: "Write the report to this file as Markdown, and its curves beside it as SVG.") var markdown: String?
+    @Option(help: ArgumentHelp("Write the report to this file as one page with curves.", valueName: "file"))
+    var html: String?
+    @Option(
+        help: ArgumentHelp("Write the report to this file as Markdown, its curves beside it as SVG.", valueName: "file")
+    )
+    var markdown: String?
 
     func validate() throws {
         for path in [html, markdown].compactMap(\.self) { try Self.requireFolder(of: path) }

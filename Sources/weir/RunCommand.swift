@@ -12,11 +12,14 @@ struct RunCommand: AsyncParsableCommand {
             status is the command's.
             """)
 
-    @Option(help: "The transparent proxy to send traffic to, such as 127.0.0.1:15001 or [::1]:15001.")
+    @Option(
+        help: ArgumentHelp(
+            "The transparent proxy to send traffic to, such as 127.0.0.1:15001 or [::1]:15001.",
+            valueName: "address:port"))
     var proxy: String?
     @Option(help: "Send traffic where this mesh's sidecar listens: istio, linkerd, kuma or osm.")
     var mesh: String?
-    @Option(help: "Send DNS (port 53, UDP and TCP) to this address and port.")
+    @Option(help: ArgumentHelp("Send DNS (port 53, UDP and TCP) there.", valueName: "address:port"))
     var dns: String?
     @Option(help: "Run the command as this user: a name or a number.")
     var user: String?
@@ -24,7 +27,7 @@ struct RunCommand: AsyncParsableCommand {
     var quiet = false
     @Option(name: .shortAndLong, help: "How the summary is printed.")
     var output = OutputFormat.table
-    @Option(help: "Write the summary to this file instead of stderr.")
+    @Option(help: ArgumentHelp("Write the summary to this file instead of stderr.", valueName: "file"))
     var summary: String?
     @OptionGroup var options: GlobalOptions
     @Argument(parsing: .postTerminator, help: "The command, after --.")

@@ -44,6 +44,7 @@ struct WorkloadsCommand: ParsableCommand {
     }
 
     private func showOthers() throws {
+        try Host.requireRoot("ask the agent")
         guard let status = try read.node.client().status() else {
             throw InvalidValue("no agent answers on \(try read.node.client().path); start it: weir agent")
         }

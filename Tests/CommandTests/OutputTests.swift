@@ -24,6 +24,28 @@ extension Commands {
             try weir.succeed(["unload"])
         }
 
+        /// A file's configuration for machines has numbers as numbers, and no comments.
+        @Test func configurations() throws {
+            struct Shown: Decodable {
+                struct Configuration: Decodable {
+                    struct Agent: Decodable { let pins: String }
+                    let agent: Agent
+                    let accelerationBudget: Int
+                }
+                let schema: String
+                let configuration: Configuration
+            }
+            let weir = try Installation()
+            let result = try Weir.run(["config", "show", weir.file, "-o", "json"])
+            let shown = try JSONDecoder().decode(Shown.self, from: Data(result.output.utf8))
+            #expect(shown.schema == "weir.configuration/v1")
+            #expect(shown.configuration.agent.pins == weir.pins)
+            #expect(shown.configuration.accelerationBudget == 262144)
+            let both = try Weir.run(["config", "show", weir.file, "-o", "json", "--origin"])
+            #expect(both.status == 64)
+            #expect(both.errors.contains("--origin writes comments, which JSON has not; leave out one of the two"))
+        }
+
         private func expectSchemas(_ weir: Installation, _ name: String) throws {
             for (command, schema) in [
                 (["status"], "weir.status/v1"), (["workloads"], "weir.workloads/v1"), (["stats"], "weir.stats/v1"),

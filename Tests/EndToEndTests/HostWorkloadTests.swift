@@ -53,6 +53,33 @@ extension EndToEnd {
             for stub in stubs { stub.process.stop() }
         }
 
+        /// While an agent starts again, a proxy that is known by its cgroup is never taken for its workload.
+        @Test func theProxyStaysTheProxy() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let host = try Pod(number: 87)
+            let cgroup = try Cgroup()
+            let proxyCgroup = "\(cgroup.path)/proxy"
+            #expect(mkdir(proxyCgroup, 0o755) == 0)
+            let weir = try Installation([
+                "name: shop\nselector: {cgroup: \(cgroup.path)}\nproxy: {outbound: 15001, cgroup: \(proxyCgroup)}"
+            ])
+            let stubs = [try Listener.proxy(in: host), try Listener.outside(of: host)]
+            var agent = try weir.startAgent(in: host.namespace.place)
+            var place = host.application
+            place.cgroup = proxyCgroup
+            let making = try BusyClient(.make, to: Endpoint(Family.ipv4.destination(71), 80), in: place)
+            for _ in 1...10 {
+                agent.stop(SIGKILL)
+                agent = try weir.startAgent(in: host.namespace.place)
+            }
+            let reached = try making.finishMaking()
+            observed("connections of the proxy while its agent started ten times", "\(reached)")
+            #expect(Set(reached.keys) == ["outside None"])
+            try weir.succeed(["unload"], in: host.namespace.place)
+            for stub in stubs { stub.process.stop() }
+        }
+
         private func expectReached(
             _ name: String, _ host: Pod, _ place: Place, _ who: String,
             sourceLocation: SourceLocation = #_sourceLocation

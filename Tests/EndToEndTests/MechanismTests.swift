@@ -94,6 +94,9 @@ extension EndToEnd {
                 let text = try weir.succeed(["explain", pod.namespace.name] + question)
                 #expect(text.contains("decided by \(source), rule "), "\(question): \(text)")
             }
+            // The proxy's process has both.
+            let proxy = try weir.succeed(["explain", pod.namespace.name, "192.0.2.1:80", "--from", "proxy"])
+            #expect(proxy.contains("direct (proxy)") && proxy.contains("facts: proxy_first_uid proxy_gid"), "\(proxy)")
             try weir.succeed(["unload"])
         }
 
@@ -150,6 +153,33 @@ extension EndToEnd {
             #expect(try weir.run(["check", "--category", "workloads"]).status == 0)
             try weir.succeed(["unload"])
             #expect(try agent.wait().errors.components(separatedBy: "they are back").count == 2)
+            for stub in stubs { stub.process.stop() }
+        }
+
+        /// An element that somebody takes out of a set comes back, before and after the set was made anew.
+        @Test func elementsComeBack() throws {
+            let pod = try Pod(number: 84)
+            let stubs = try stubs(of: pod)
+            let annotations =
+                "annotations: {traffic.sidecar.istio.io/excludeOutboundIPRanges: \"203.0.113.0/24,10.96.0.0/16\"}"
+            let weir = try Installation([.istio(pod, annotations)], mechanism: "nftables")
+            let agent = try weir.startAgent()
+            for time in 1...2 {
+                let sets = try Command.run(["nft", "-t", "list", "sets", "inet"], in: pod.namespace.place)
+                let name = try #require(sets.firstMatch(of: /set (interval_\w+) \{\s*type ipv4_addr/)?.1)
+                let list = ["nft", "list", "set", "inet", "weir", String(name)]
+                let set = try Command.run(list, in: pod.namespace.place)
+                #expect(set.contains("203.0.113.0/24") && set.contains("10.96.0.0/16"))
+                try Command.run(
+                    ["nft", "delete element inet weir \(name) { 203.0.113.0/24 }"], in: pod.namespace.place)
+                let isBack = Eventually.value {
+                    agent.errors.components(separatedBy: "they are back").count > time ? true : nil
+                }
+                #expect(isBack == true)
+                #expect(try reached(pod, Endpoint("203.0.113.7", 80)) == "outside")
+                #expect(try reached(pod, Self.destination) == "proxy")
+            }
+            try weir.succeed(["unload"])
             for stub in stubs { stub.process.stop() }
         }
 

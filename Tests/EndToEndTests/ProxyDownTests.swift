@@ -64,21 +64,57 @@ extension EndToEnd {
             #expect(inbound.facts?.origin == own)
         }
 
+        /// A file with limits of Weir's own proxy.
+        private func configure(_ weir: Installation, _ pod: Pod, proxy: String) throws {
+            let workload = String.istio(pod, "whenProxyDown: fallback").replacingOccurrences(of: "\n", with: "\n    ")
+            try weir.write(
+                """
+                mechanism: ebpf
+                agent: {pins: \(weir.pins), socket: \(weir.socket), listen: "127.0.0.1:\(weir.listen)"}
+                proxy: {\(proxy)}
+                workloads:
+                  - \(workload)
+                """)
+        }
+
+        /// Has connections that say nothing until the agent ends one.
+        private func expectIdleTimeout(_ agent: ChildProcess, _ pod: Pod, _ destination: Endpoint) throws {
+            let silence = "exec 3<>/dev/tcp/\(destination.address)/80; read -t 60 -u 3 line"
+            let isEnded = try Eventually.value {
+                _ = try Command.output(["bash", "-c", silence], in: pod.application)
+                return agent.errors.contains("outcome=idle_timeout") ? true : nil
+            }
+            #expect(isEnded == true)
+        }
+
+        /// A reload with other limits: new connections have them, and those that are open go on.
+        @Test func limitsFollowAReload() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 80)
+            let weir = try Installation()
+            try configure(weir, pod, proxy: "idleTimeout: 1h")
+            let outside = try Listener.outside(of: pod)
+            let agent = try weir.startAgent()
+            let destination = Endpoint(Family.ipv4.destination(63), 80)
+            let held = try BusyClient(.hold, to: destination, in: pod.application)
+            try configure(weir, pod, proxy: "idleTimeout: 1s")
+            agent.signal(SIGHUP)
+            try agent.waitForLine("configuration applied", in: .errors)
+            try expectIdleTimeout(agent, pod, destination)
+            #expect(held.waitForProgress())
+            #expect(try held.finishHolding().error == nil)
+            try weir.succeed(["unload"])
+            outside.process.stop()
+        }
+
         /// The file's limits are those of the fallback proxy: one connection at a time, and a short patience with it.
         @Test func limitsHold() throws {
             let lock = MachineLock(.shared)
             defer { withExtendedLifetime(lock) {} }
             let pod = try Pod(number: 74)
             let weir = try Installation()
-            let workload = String.istio(pod, "whenProxyDown: fallback").replacingOccurrences(of: "\n", with: "\n    ")
-            try weir.write(
-                """
-                mechanism: ebpf
-                agent: {pins: \(weir.pins), socket: \(weir.socket), listen: "127.0.0.1:\(weir.listen)"}
-                proxy: {maxConnections: 1, idleTimeout: 3s}
-                workloads:
-                  - \(workload)
-                """)
+            try configure(weir, pod, proxy: "maxConnections: 1, idleTimeout: 3s")
             let outside = try Listener.outside(of: pod)
             let agent = try weir.startAgent()
             let destination = Endpoint(Family.ipv4.destination(62), 80)
@@ -91,12 +127,7 @@ extension EndToEnd {
             try agent.waitForLine("outcome=over_limit", in: .errors)
 
             // One that says nothing is ended, once its predecessor's place is free.
-            let silence = "exec 3<>/dev/tcp/\(destination.address)/80; read -t 60 -u 3 line"
-            let isEnded = try Eventually.value {
-                _ = try Command.output(["bash", "-c", silence], in: pod.application)
-                return agent.errors.contains("outcome=idle_timeout") ? true : nil
-            }
-            #expect(isEnded == true)
+            try expectIdleTimeout(agent, pod, destination)
             try weir.succeed(["unload"])
             outside.process.stop()
         }

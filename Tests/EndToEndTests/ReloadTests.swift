@@ -44,6 +44,29 @@ extension EndToEnd {
             for stub in stubs { stub.process.stop() }
         }
 
+        /// Counters go with their workload: ids are never given again, and a node sees many pods.
+        @Test func countersGo() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 85)
+            let other = try Namespace()
+            let stays = "{name: stays, selector: {netns: \(other.path)}, mesh: istio}"
+            let weir = try Installation([workload(pod, excluding: 81), stays])
+            let agent = try weir.startAgent()
+            for place in [pod.application, other.place] {
+                _ = try Attempt.run("blocking", to: Self.destination, in: place)
+            }
+            #expect(try weir.connections(of: pod.namespace.name, "outbound") == 1)
+            try weir.configure([stays])
+            agent.signal(SIGHUP)
+            try agent.waitForLine("workload removed", in: .errors)
+            try agent.waitForLine("configuration applied", in: .errors)
+            let stats = try weir.succeed(["stats"])
+            #expect(stats.split(separator: "\n").count == 2, "\(stats)")
+            #expect(try weir.connections(of: "stays", "outbound") == 1)
+            try weir.succeed(["unload"])
+        }
+
         /// Each connection was decided by a whole policy: to the proxy with its origin, or to where it wanted.
         private func expectOldOrNew(_ making: BusyClient) throws {
             let reached = try making.finishMaking()

@@ -62,6 +62,16 @@ import Testing
         #expect(error.description == "cannot attach it: invalid argument; the hook needs Linux 5.9")
     }
 
+    /// A refusal says which Linux is needed, where the running one is older.
+    @Test(arguments: [
+        ("5.10.0-28-amd64", "this is Linux 5.10.0-28-amd64, and the programs need Linux 5.15"), ("5.15.0", nil),
+        ("6.18.5", nil), ("4.19.0+", "this is Linux 4.19.0+, and the programs need Linux 5.15"), ("", nil),
+        ("x.y", nil),
+    ])
+    func namesTheKernelThatIsNeeded(_ release: String, _ expected: String?) {
+        #expect(KernelVersion.advice("the programs need", need: .ofPrograms, release: release) == expected)
+    }
+
     /// libbpf 1.x returns -errno; 0 and more are results.
     @Test func readsReturnValues() throws {
         #expect(try check(0, "do", "it") == 0)

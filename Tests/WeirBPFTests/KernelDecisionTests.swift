@@ -32,7 +32,7 @@ struct KernelDecisionTests {
                 Self.interfaces.map { (name: $0.0, index: $0.1) }, cookie: Self.cookie, policy: policy, slot: slot,
                 interceptor.maps)
             try table.register(.netns(Self.cookie), name: "property", policy: policy, whenProxyDown: WEIR_DOWN_REFUSE)
-            if round % 20 == 0 { try table.releasePolicies() }
+            if round % 20 == 0 { try table.releaseUnused() }
             for _ in 0..<200 {
                 var attempt = world.attempt()
                 // Every packet has a source; only a socket may have none yet.

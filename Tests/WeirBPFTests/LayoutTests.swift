@@ -46,9 +46,11 @@ import Testing
 
     @Test func sizesAreThoseOfTheCompiler() throws { #expect(try Self.asserted() == Self.sizes) }
 
-    /// A struct that is added to abi.h is added to abi.c's list and to this one.
+    /// A struct that is added to a header of `abi.h` is added to abi.c's list and to this one.
     @Test func everyStructIsListed() throws {
-        let named = try Self.source("include/weir/abi.h").matches(of: /\nstruct (\w+) \{/).map { String($0.1) }
+        let included = try Self.source("include/weir/abi.h").matches(of: /\n#include <(weir\/\w+\.h)>/).map(\.1)
+        let headers = try (["weir/abi.h"] + included).map { try Self.source("include/\($0)") }
+        let named = headers.flatMap { $0.matches(of: /\nstruct (\w+) \{/).map { String($0.1) } }
         #expect(Set(named) == Set(Self.sizes.keys))
     }
 

@@ -38,7 +38,16 @@ import WeirCore
         (
             "agent: {pins: a/b}",
             "weir.yaml:1: agent.pins: should be the name of a directory below bpffs, but is \"a/b\"; write "
-                + "one without slashes"
+                + "one without slashes and dots"
+        ),
+        (
+            "agent: {pins: weir.d}",
+            "weir.yaml:1: agent.pins: should be the name of a directory below bpffs, but is \"weir.d\"; write one "
+                + "without slashes and dots"
+        ),
+        (
+            "agent: {socket: /\(String(repeating: "s", count: 107))}",
+            "weir.yaml:1: agent.socket: is 108 bytes long; a socket's path has 107 at most"
         ),
         (
             "agent: {cni: {failurePolicy: deny}}",

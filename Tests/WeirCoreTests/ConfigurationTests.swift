@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import WeirCore
 
@@ -102,8 +103,10 @@ import WeirCore
     @Test func showsWhatReadsBackTheSame() throws {
         for yaml in [Self.full, "", "log: {level: error}"] {
             let configuration = try Configuration(yaml: yaml)
-            for origins in [false, true] {
-                let again = try Configuration(yaml: configuration.show(origins: origins))
+            // JSON is YAML, too.
+            let json = String(decoding: try JSONEncoder().encode(configuration.tree()), as: UTF8.self)
+            for text in [configuration.show(), configuration.show(origins: true), json] {
+                let again = try Configuration(yaml: text)
                 #expect(again.agent == configuration.agent && again.log == configuration.log)
                 #expect(again.proxy == configuration.proxy && again.mechanism == configuration.mechanism)
                 #expect(again.acceleration == configuration.acceleration)

@@ -164,6 +164,12 @@ import WeirCore
         -A OUTPUT -p tcp -j KUMA_MESH_OUTBOUND
         -A KUMA_MESH_INBOUND -p tcp -j KUMA_MESH_INBOUND_REDIRECT
         -A KUMA_MESH_INBOUND_REDIRECT -p tcp -j REDIRECT --to-ports 15006
+        \(kumaOutbound)
+        COMMIT
+        """
+
+    /// What both end their outbound chains with.
+    private static let kumaOutbound = """
         -A KUMA_MESH_OUTBOUND -s 127.0.0.6/32 -o lo -j RETURN
         -A KUMA_MESH_OUTBOUND ! -d 127.0.0.1/32 -o lo -p tcp -m owner --uid-owner 5678 -j KUMA_MESH_INBOUND_REDIRECT
         -A KUMA_MESH_OUTBOUND -o lo -p tcp -m owner ! --uid-owner 5678 -j RETURN
@@ -171,7 +177,6 @@ import WeirCore
         -A KUMA_MESH_OUTBOUND -d 127.0.0.1/32 -j RETURN
         -A KUMA_MESH_OUTBOUND -j KUMA_MESH_OUTBOUND_REDIRECT
         -A KUMA_MESH_OUTBOUND_REDIRECT -p tcp -j REDIRECT --to-ports 15001
-        COMMIT
         """
 
     private static let kumaWithOptions = """
@@ -188,13 +193,7 @@ import WeirCore
         -A KUMA_MESH_INBOUND -p tcp -j KUMA_MESH_INBOUND_REDIRECT
         -A KUMA_MESH_INBOUND_REDIRECT -p tcp -j REDIRECT --to-ports 15006
         -A KUMA_MESH_OUTBOUND -p tcp -m tcp --dport 3306 -j RETURN
-        -A KUMA_MESH_OUTBOUND -s 127.0.0.6/32 -o lo -j RETURN
-        -A KUMA_MESH_OUTBOUND ! -d 127.0.0.1/32 -o lo -p tcp -m owner --uid-owner 5678 -j KUMA_MESH_INBOUND_REDIRECT
-        -A KUMA_MESH_OUTBOUND -o lo -p tcp -m owner ! --uid-owner 5678 -j RETURN
-        -A KUMA_MESH_OUTBOUND -m owner --uid-owner 5678 -j RETURN
-        -A KUMA_MESH_OUTBOUND -d 127.0.0.1/32 -j RETURN
-        -A KUMA_MESH_OUTBOUND -j KUMA_MESH_OUTBOUND_REDIRECT
-        -A KUMA_MESH_OUTBOUND_REDIRECT -p tcp -j REDIRECT --to-ports 15001
+        \(kumaOutbound)
         COMMIT
         """
 

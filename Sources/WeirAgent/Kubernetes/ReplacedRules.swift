@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import WeirBPF
+import WeirCore
 import WeirNFT
 
 /// The iptables rules that Weir took out of a pod when it took the pod over, kept for the way back: by `weir adopt
@@ -35,12 +36,12 @@ struct ReplacedRules: Sendable {
     func replace(
         in held: HeldNamespace, isolation: isolated (any Actor)? = #isolation, first: () async throws -> Void
     ) async throws {
-        let tables = try held.inside { try SavedTables.read(havingChains: MeshRules.chainPrefixes) }
+        let tables = try held.inside { try SavedTables.read(havingChains: IPTables.chainPrefixes) }
         guard !tables.isEmpty else { throw NoRules() }
         try write(Content(namespace: held.foundAt, tables: tables))
         do {
             try await first()
-            try held.inside { try tables.without(chains: MeshRules.chainPrefixes).restore() }
+            try held.inside { try tables.without(chains: IPTables.chainPrefixes).restore() }
         } catch {
             _ = try? held.inside { try tables.restore() }
             forget()

@@ -9,10 +9,12 @@ import WeirProxy
 /// Weir's own proxy on the loopback addresses of one network namespace, at one port for both families.
 final class FallbackProxy: Sendable {
     let port: UInt16
+    let limits: Configuration.Proxy
     private let relay: RelayProxy
 
-    private init(port: UInt16, relay: RelayProxy) {
+    private init(port: UInt16, limits: Configuration.Proxy, relay: RelayProxy) {
         self.port = port
+        self.limits = limits
         self.relay = relay
     }
 
@@ -32,7 +34,7 @@ final class FallbackProxy: Sendable {
             do {
                 let relay = try relay(options, port)
                 _ = try await relay.start()
-                return FallbackProxy(port: port, relay: relay)
+                return FallbackProxy(port: port, limits: options.limits, relay: relay)
             } catch let error as IOError where error.errnoCode == EADDRINUSE && options.port == nil && attempt < 4 {
                 continue
             }
@@ -58,5 +60,12 @@ final class FallbackProxy: Sendable {
     }
 
     func stop() async { await relay.shutdown() }
+
+    /// Takes no more connections; nobody waits for those that it has.
+    /// - Parameter isReplaced: whether these may go on for as long as they like, because their workload stays.
+    func retire(isReplaced: Bool = false) {
+        Task { await relay.shutdown(within: isReplaced ? .seconds(365 * 86400) : nil) }
+    }
+
     var counters: RelayCounters { relay.snapshot() }
 }

@@ -15,25 +15,28 @@ public struct NFTMechanism: Sendable {
     }
 
     /// Puts a workload's policy in force, in place of an earlier one of Weir's.
-    func apply(_ resolved: ResolvedWorkload) throws {
+    /// - Parameter anew: whether somebody else may have changed what is in force.
+    func apply(_ resolved: ResolvedWorkload, anew: Bool) throws {
         var options = Ruleset.Options()
         options.interceptionMode = resolved.policy.interceptionMode
-        try apply(resolved, .nftables, options)
+        try apply(resolved, .nftables, options, anew)
     }
 
     /// What eBPF's hooks do not see of a workload with virtual interfaces: forwarded packets meet no socket.
-    func applyForwarded(_ resolved: ResolvedWorkload) throws {
+    func applyForwarded(_ resolved: ResolvedWorkload, anew: Bool) throws {
         var options = Ruleset.Options()
         options.forwardedOnly = true
-        try apply(resolved, .ebpf, options)
+        try apply(resolved, .ebpf, options, anew)
     }
 
-    private func apply(_ resolved: ResolvedWorkload, _ mechanism: Mechanism, _ base: Ruleset.Options) throws {
+    private func apply(
+        _ resolved: ResolvedWorkload, _ mechanism: Mechanism, _ base: Ruleset.Options, _ anew: Bool
+    ) throws {
         var options = base
         options.dropInvalid = resolved.workload.policy.dropInvalid
         let ruleset = try Ruleset(resolved.policy, options)
         try notes.write(resolved, mechanism)
-        try inside(resolved.namespacePath) { try $0.apply(ruleset) }
+        try inside(resolved.namespacePath) { try $0.apply(ruleset, anew: anew) }
     }
 
     /// TPROXY mode's routing for the eBPF mechanism.

@@ -56,9 +56,7 @@ struct NamespaceNotes: Sendable {
 
     func paths() -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return names.filter { $0.first != "." }.map {
-            "/" + $0.split(separator: "\u{1f}").joined(separator: "/")
-        }.sorted()
+        return names.filter { $0.first != "." }.map { "/" + $0.replacing("\u{1f}", with: "/") }.sorted()
     }
 
     func workloads() throws -> [NotedWorkload] {
@@ -74,10 +72,8 @@ struct NamespaceNotes: Sendable {
         }
     }
 
-    /// A path as a file name: / becomes the one character that YAML paths of namespaces do not have.
-    private func file(_ path: String) -> String {
-        "\(folder)/\(path.split(separator: "/").joined(separator: "\u{1f}"))"
-    }
+    /// An absolute path as a file name: / becomes the one character that YAML paths of namespaces do not have.
+    private func file(_ path: String) -> String { "\(folder)/\(path.dropFirst().replacing("/", with: "\u{1f}"))" }
 
     private static func read(_ file: String) -> String? {
         FileManager.default.contents(atPath: file).map { String(decoding: $0, as: UTF8.self) }

@@ -7,6 +7,10 @@ extension Node {
     /// Registers a pod, or gives it another policy. When this returns, the kernel decides its connections by it.
     /// - Parameter isEmpty: whether nothing runs in it yet.
     func putPod(_ workload: Workload, in held: HeldNamespace, isEmpty: Bool) async throws {
+        try await turnstile.pass { try await enter(workload, in: held, isEmpty: isEmpty) }
+    }
+
+    private func enter(_ workload: Workload, in held: HeldNamespace, isEmpty: Bool) async throws {
         let resolved = try ResolvedWorkload(workload, held: held)
         let other = workloads.values.first {
             $0.resolved.key == resolved.key && $0.resolved.identifier != resolved.identifier
@@ -22,12 +26,14 @@ extension Node {
 
     /// Forgets a pod and lets go of its namespace.
     func removePod(uid: String) async {
-        guard let gone = workloads[.pod(uid: uid)] else { return }
-        await remove(gone)
-        do {
-            try forgetUnused()
-        } catch {
-            logger.error("what a pod left was not removed", metadata: ["pod": "\(uid)", "error": "\(error)"])
+        await turnstile.pass {
+            guard let gone = workloads[.pod(uid: uid)] else { return }
+            remove(gone)
+            do {
+                try forgetUnused()
+            } catch {
+                logger.error("what a pod left was not removed", metadata: ["pod": "\(uid)", "error": "\(error)"])
+            }
         }
     }
 
@@ -35,15 +41,17 @@ extension Node {
     func awaitPods() { keepsStrangers = true }
 
     /// From now on, what is in force and in no list of the agent's is removed.
-    func podsAreKnown() {
-        guard keepsStrangers else { return }
-        keepsStrangers = false
-        do {
-            try takeOver()
-            try removeStrangers(keeping: workloads.values.map(\.resolved))
-            try forgetUnused()
-        } catch {
-            logger.error("what an earlier agent left was not removed", metadata: ["error": "\(error)"])
+    func podsAreKnown() async {
+        await turnstile.pass {
+            guard keepsStrangers else { return }
+            keepsStrangers = false
+            do {
+                try takeOver()
+                try removeStrangers(keeping: workloads.values.map(\.resolved))
+                try forgetUnused()
+            } catch {
+                logger.error("what an earlier agent left was not removed", metadata: ["error": "\(error)"])
+            }
         }
     }
 }

@@ -1,34 +1,35 @@
-import CWeirABI
-import Glibc
 public import Logging
 public import WeirBPF
 public import WeirCore
-import WeirNFT
 public import WeirProxy
 
 /// What the configuration asks for, put into the kernel and kept there.
+///
+/// Concurrency: a reload, the upkeep, and each pod that comes or goes do their whole work in one passage of the
+/// turnstile, so that none removes what another is about to register. What calls another of these does not pass again.
 public actor Node {
     let logger: Logger
+    let turnstile = Turnstile()
     let namespaces: NFTMechanism
     let pins: PinDirectory
-    private let accessLog: AccessLog?
+    let accessLog: AccessLog?
     /// Nil while no workload wants it, or when the kernel has refused it.
-    private(set) var ebpf: EBPFMechanism?
+    var ebpf: EBPFMechanism?
     /// Why the kernel refused it.
-    public private(set) var whyNoPrograms: String?
+    public internal(set) var whyNoPrograms: String?
     var workloads: [ResolvedWorkload.Identifier: NodeWorkload] = [:]
     /// Whether the pods that an earlier agent registered are to stay, because those of today are not known yet.
     var keepsStrangers = false
-    private var isLeftAlone = false
+    var isLeftAlone = false
     private(set) var configuration = Configuration()
-    private let loaded: Interceptor?
+    let loaded: Interceptor?
     /// Since when this process sees installations that were taken over from.
     var predecessorsSince: ContinuousClock.Instant?
     /// What the kernel's self-test said; nil until a workload asks for acceleration.
     private(set) var tested: AccelerationStatus?
     /// Gets the maps, once there are any.
     nonisolated let installations: AsyncStream<Maps>
-    private let installed: AsyncStream<Maps>.Continuation
+    let installed: AsyncStream<Maps>.Continuation
 
     /// - Parameter loaded: programs to use; nil: those of `pins`, which are installed when a workload wants them.
     public init(
@@ -63,6 +64,10 @@ public actor Node {
     /// - Parameter watching: whether to follow changes of routes, as the agent does and `weir load` cannot.
     /// - Throws: `NodeError` with a sentence for each workload that cannot be; the node is as it was then.
     public func apply(_ new: Configuration, watching: Bool = true) async throws {
+        try await turnstile.pass { try await change(to: new, watching: watching) }
+    }
+
+    private func change(to new: Configuration, watching: Bool) async throws {
         try install(for: new)
         var resolved: [ResolvedWorkload] = []
         var gone: [(present: NodeWorkload, workload: Workload, problem: String)] = []
@@ -96,7 +101,7 @@ public actor Node {
         for one in gone { (one.present.workload, one.present.problem) = (one.workload, one.problem) }
         let kept = resolved + pods + gone.map(\.present.resolved)
         let wanted = Set(kept.map(\.identifier))
-        for (identifier, present) in workloads where !wanted.contains(identifier) { await remove(present) }
+        for (identifier, present) in workloads where !wanted.contains(identifier) { remove(present) }
         try removeStrangers(keeping: kept)
         let slots = try ebpf?.prepare(resolved.filter { choice(of: $0.workload, new).mechanism == .ebpf }) ?? [:]
         for one in resolved + moved { try await put(one, slot: slots[one.key], watching: watching) }
@@ -104,65 +109,10 @@ public actor Node {
         try forgetUnused()
     }
 
-    /// Policies and routes that no workload needs any more.
+    /// Policies, counters and routes that no workload needs any more.
     func forgetUnused() throws(BPFError) {
-        try ebpf?.table.releasePolicies()
+        try ebpf?.table.releaseUnused()
         try ebpf?.forgetRoutes(keeping: Set(workloads.values.map(\.resolved.cookie)))
-    }
-
-    /// Loads the programs when they are wanted for the first time. Those that an earlier agent left are taken over in
-    /// any case, because they would go on deciding.
-    private func install(for new: Configuration) throws {
-        guard ebpf == nil, loaded != nil || new.wantsPrograms || pins.exists else { return }
-        do {
-            let made = try load(new)
-            ebpf = made
-            whyNoPrograms = nil
-            installed.yield(made.interceptor.maps)
-        } catch {
-            if new.needsPrograms || pins.exists { throw error }
-            whyNoPrograms = "\(error)"
-            logger.warning("no BPF programs; nftables takes their place", metadata: ["reason": "\(error)"])
-        }
-    }
-
-    private func load(_ new: Configuration) throws(BPFError) -> EBPFMechanism {
-        let interceptor = if let loaded { loaded } else { try installPrograms(new) }
-        return try EBPFMechanism(interceptor, logger: logger) { [weak self] cookie in
-            Task { await self?.routesChanged(cookie) }
-        }
-    }
-
-    private func installPrograms(_ new: Configuration) throws(BPFError) -> Interceptor {
-        try Host.require()
-        if try Host.mountBPFFileSystem(at: new.agent.bpffs) {
-            logger.notice("mounted the BPF file system", metadata: ["path": "\(new.agent.bpffs)"])
-        }
-        return try Interceptor.install(pins, cgroup: new.agent.cgroup)
-    }
-
-    /// What this workload is intercepted with.
-    func choice(of workload: Workload, _ configuration: Configuration) -> MechanismChoice {
-        MechanismChoice(workload.mechanism, configuration.mechanism, whyNoPrograms: whyNoPrograms)
-    }
-
-    /// What the node is intercepted with where a workload does not say.
-    var choice: MechanismChoice { MechanismChoice(nil, configuration.mechanism, whyNoPrograms: whyNoPrograms) }
-
-    /// Refuses what nftables cannot do. Where the kernel has no more, the short cut is only left out.
-    func requireNFT(_ resolved: ResolvedWorkload) throws {
-        guard resolved.isPod else {
-            throw InvalidValue(
-                "\(resolved.workload.selector) shares the host's network namespace; use mechanism: ebpf for it")
-        }
-        guard resolved.workload.whenProxyDown == .refuse else {
-            throw InvalidValue(
-                "nftables cannot see whether the proxy listens; use whenProxyDown: refuse, or mechanism: ebpf")
-        }
-        guard whyNoPrograms != nil || [nil, .off, .auto].contains(resolved.workload.acceleration) else {
-            throw InvalidValue("nftables passes nothing past the stack; use mechanism: ebpf, or acceleration: off")
-        }
-        _ = try NFT()
     }
 
     /// Two selectors may name one namespace or cgroup by different paths.
@@ -178,14 +128,17 @@ public actor Node {
 
     /// - Parameter slot: of its policy, when that is in the kernel already.
     /// - Parameter isEmpty: whether nothing runs in its namespace yet; spares the look for listeners.
+    /// - Parameter anew: whether somebody else may have changed the rules that are in force.
     func put(
-        _ resolved: ResolvedWorkload, slot: UInt32? = nil, watching: Bool, isEmpty: Bool = false
+        _ resolved: ResolvedWorkload, slot: UInt32? = nil, watching: Bool, isEmpty: Bool = false, anew: Bool = false
     ) async throws {
         if let present = workloads[resolved.identifier], present.resolved.key != resolved.key {
-            await remove(present)
+            remove(present)
         }
         let choice = choice(of: resolved.workload, configuration)
-        guard choice.mechanism == .ebpf, let ebpf else { return try await putNFT(resolved, choice, watching) }
+        guard choice.mechanism == .ebpf, let ebpf else {
+            return try putNFT(resolved, choice, watching: watching, anew: anew)
+        }
         let fallbackPort = try fallbackPort(for: resolved)
         let id = try ebpf.enter(
             resolved, prepared: slot, fallbackPort: fallbackPort, acceleration: try acceleration(of: resolved, ebpf),
@@ -193,7 +146,7 @@ public actor Node {
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
         try ebpf.steer(resolved, id: id, isEmpty: isEmpty)
-        let hasRules = try resolved.isPod && complement(resolved)
+        let hasRules = try resolved.isPod && complement(resolved, anew: anew)
         let workload = NodeWorkload(resolved, id: id, choice: choice, fallback: fallback)
         if hasRules && watching { workload.rules = try RulesKeeper(resolved.namespacePath) }
         workloads[resolved.identifier] = workload
@@ -212,10 +165,12 @@ public actor Node {
     }
 
     /// The rules are in force before the kernel forgets the workload, so that no connection is decided by neither.
-    private func putNFT(_ resolved: ResolvedWorkload, _ choice: MechanismChoice, _ watching: Bool) async throws {
-        try namespaces.apply(resolved)
+    private func putNFT(
+        _ resolved: ResolvedWorkload, _ choice: MechanismChoice, watching: Bool, anew: Bool
+    ) throws {
+        try namespaces.apply(resolved, anew: anew)
         try ebpf?.table.remove(resolved.key)
-        await workloads[resolved.identifier]?.fallback?.stop()
+        workloads[resolved.identifier]?.fallback?.retire()
         let workload = NodeWorkload(resolved, id: 0, choice: choice, fallback: nil)
         if watching { workload.rules = try RulesKeeper(resolved.namespacePath) }
         workloads[resolved.identifier] = workload
@@ -224,10 +179,10 @@ public actor Node {
 
     /// What eBPF needs of the namespace beside itself; and what nftables had there goes.
     /// - Returns: whether it needs rules.
-    private func complement(_ resolved: ResolvedWorkload) throws -> Bool {
+    private func complement(_ resolved: ResolvedWorkload, anew: Bool) throws -> Bool {
         let needsRules = !resolved.policy.interfaces.isEmpty || resolved.workload.policy.dropInvalid
         if needsRules {
-            try namespaces.applyForwarded(resolved)
+            try namespaces.applyForwarded(resolved, anew: anew)
         } else {
             try namespaces.drain(resolved)
         }
@@ -246,35 +201,7 @@ public actor Node {
             ])
     }
 
-    /// The running proxy's port; after a restart the one that the kernel has, so that no connection meets a closed
-    /// one; else a free one. Nil: the workload asks for no fallback.
-    private func fallbackPort(for resolved: ResolvedWorkload) throws(BPFError) -> UInt16? {
-        guard resolved.workload.whenProxyDown == .fallback else { return nil }
-        if let present = workloads[resolved.identifier]?.fallback { return present.port }
-        if let port = try ebpf?.fallbackPort(of: resolved.key) { return port }
-        guard resolved.isPod else { return try FreePort.find(nil) }
-        let namespace = try NetworkNamespace(path: resolved.namespacePath)
-        return try FreePort.find(namespace.descriptor.raw)
-    }
-
-    /// The running one if it still fits, a new one if the workload asks for it, nil otherwise.
-    private func fallbackProxy(for resolved: ResolvedWorkload, port: UInt16?) async throws -> FallbackProxy? {
-        let present = workloads[resolved.identifier]?.fallback
-        guard let port else {
-            await present?.stop()
-            return nil
-        }
-        if let present { return present }
-        let namespace = try NetworkNamespace(path: resolved.namespacePath)
-        var options = FallbackProxy.Options()
-        options.limits = configuration.proxy
-        options.log = accessLog
-        options.port = port
-        if resolved.isPod { options.namespace = namespace.descriptor.raw }
-        return try await FallbackProxy.start(options)
-    }
-
-    func remove(_ gone: NodeWorkload) async {
+    func remove(_ gone: NodeWorkload) {
         let name = gone.resolved.workload.name
         do {
             try ebpf?.remove(gone.resolved)
@@ -282,7 +209,7 @@ public actor Node {
         } catch {
             logger.error("workload not removed", metadata: ["workload": "\(name)", "error": "\(error)"])
         }
-        await gone.fallback?.stop()
+        gone.fallback?.retire()
         workloads[gone.resolved.identifier] = nil
         logger.info("workload removed", metadata: ["workload": "\(name)"])
     }
@@ -290,60 +217,10 @@ public actor Node {
     /// Removes what an earlier agent put in force and this configuration does not have.
     func removeStrangers(keeping resolved: [ResolvedWorkload]) throws {
         guard !keepsStrangers else { return }
-        let proxies = Set(workloads.values.compactMap(\.resolved.proxyCgroup).map(WorkloadKey.cgroup))
+        let proxies = Set(resolved.compactMap(\.proxyCgroup).map(WorkloadKey.cgroup))
         try ebpf?.removeStrangers(keeping: Set(resolved.map(\.key)), proxies: proxies)
         let paths = Set(resolved.map(\.publicPath))
         for path in namespaces.noted() where !paths.contains(path) { try namespaces.remove(from: path) }
-    }
-
-    private func routesChanged(_ cookie: UInt64) {
-        let policies = workloads.values.filter { $0.resolved.cookie == cookie }.map(\.resolved.policy)
-        ebpf?.synchronizeRoutes(cookie, policies)
-    }
-
-    /// From now on nothing is put back or followed: whoever stopped the agent may be about to remove it all.
-    func letBe() { isLeftAlone = true }
-
-    /// Follows selectors whose namespace or cgroup was made anew, puts back rules that somebody has removed or changed,
-    /// and wakes writers of the short cut; called every few seconds.
-    func refresh() async {
-        retirePredecessors()
-        await followSelectors()
-        for present in workloads.values { await restoreRules(of: present) }
-        ebpf?.wakeWriters()
-    }
-
-    private func restoreRules(of present: NodeWorkload) async {
-        guard let rules = present.rules, !isLeftAlone else { return }
-        let name = present.resolved.workload.name
-        do {
-            guard try rules.findsChange(in: present.resolved.namespacePath) else { return }
-            try await put(present.resolved, watching: true)
-            logger.warning(
-                "somebody has removed or changed the nftables rules; they are back", metadata: ["workload": "\(name)"])
-        } catch {
-            logger.error("nftables rules not put back", metadata: ["workload": "\(name)", "error": "\(error)"])
-        }
-    }
-
-    private func followSelectors() async {
-        // One that was let go is looked up anew: the kernel gives a new namespace the inode number of an old one.
-        for present in workloads.values
-        where present.resolved.held == nil && (present.problem != nil || !present.isCurrent) && !isLeftAlone {
-            do {
-                // Its socket would hold the old namespace.
-                present.rules = nil
-                if present.resolved.isPod { try ebpf?.letGo(of: present.resolved.cookie) }
-                try await put(try ResolvedWorkload(present.workload), watching: true)
-            } catch {
-                if present.problem == nil {
-                    logger.warning(
-                        "workload is gone",
-                        metadata: ["workload": "\(present.resolved.workload.name)", "error": "\(error)"])
-                }
-                present.problem = "\(error)"
-            }
-        }
     }
 
     /// Stops what only works while the agent runs; the kernel goes on by itself.
@@ -356,10 +233,4 @@ public actor Node {
     func report() -> [AgentStatus.WorkloadStatus] {
         workloads.values.map(\.status).sorted { $0.name < $1.name }
     }
-}
-
-/// Why a configuration cannot be applied: one sentence a workload.
-public struct NodeError: Error, CustomStringConvertible, Sendable {
-    public let problems: [String]
-    public var description: String { problems.joined(separator: "\n") }
 }

@@ -65,9 +65,10 @@ public struct Explanation: Encodable, Sendable {
         }
         attempt.direction = UInt8(question.side == .outside ? WEIR_INBOUND.rawValue : WEIR_OUTBOUND.rawValue)
         attempt.protocol = UInt8(question.isUDP ? IPPROTO_UDP : IPPROTO_TCP)
-        attempt.uid = question.uid ?? nobody
-        attempt.gid = question.gid ?? nobody
-        if question.side == .proxy { try become(&attempt, workload.policy, interceptor.maps, question) }
+        let proxy = question.side == .proxy ? ProxyIdentity(try owners(of: workload.policy, interceptor.maps)) : nil
+        attempt.uid = question.uid ?? proxy?.uid ?? nobody
+        attempt.gid = question.gid ?? proxy?.gid ?? nobody
+        if let proxy, proxy.uid == nil, proxy.gid == nil { attempt.by_proxy_cgroup = 1 }
         attempt.destination_port = question.destination.port.bigEndian
         question.destination.address.store(in: &attempt.destination)
         question.source?.store(in: &attempt.source)
@@ -91,20 +92,13 @@ public struct Explanation: Encodable, Sendable {
         rule = Int(answer.rule)
     }
 
-    /// Gives the attempt the identity of the policy's proxy.
-    private static func become(
-        _ attempt: inout weir_attempt, _ policy: UInt32, _ maps: Maps, _ question: Question
-    ) throws {
-        let owners = try maps.owners.walk(weir_owner.self).filter { $0.policy == policy }
-        for owner in owners {
-            guard let facts: UInt32 = try maps.owners.value(of: owner),
-                Facts(rawValue: facts).isDisjoint(with: .proxy) == false
-            else { continue }
-            if owner.kind == WEIR_OWNER_UID.rawValue && question.uid == nil { attempt.uid = owner.id }
-            if owner.kind == WEIR_OWNER_GID.rawValue && question.gid == nil { attempt.gid = owner.id }
-            return
+    /// What the kernel knows of uids and gids under a policy.
+    private static func owners(of policy: UInt32, _ maps: Maps) throws -> [OwnerFacts] {
+        try maps.owners.walk(weir_owner.self).filter { $0.policy == policy }.compactMap { key in
+            guard let kind = OwnerFacts.Kind(rawValue: key.kind), let facts: UInt32 = try maps.owners.value(of: key)
+            else { return nil }
+            return OwnerFacts(kind: kind, id: key.id, facts: Facts(rawValue: facts))
         }
-        attempt.by_proxy_cgroup = 1
     }
 
     /// - Parameter noted: one that nftables intercepts.

@@ -107,8 +107,8 @@ extension Semantic {
         return text == "helloworld" ? nil : "bytes come out of order when TCP follows"
     }
 
-    /// Redirected bytes have no sequence numbers. A kernel that counts them when they are read from the same queue (net/
-    /// ipv4/tcp_bpf.c, tcp_bpf_recvmsg_parser) thinks that as many bytes of TCP have been read, and so would
+    /// Redirected bytes have no sequence numbers. A kernel that counts them when they are read from the same queue
+    /// (net/ipv4/tcp_bpf.c, tcp_bpf_recvmsg_parser) thinks that as many bytes of TCP have been read, and so would
     /// `redirect.bpf.h`.
     static func sequence(
         _ pair: consuming SocketPair, _ redirection: borrowing Redirection

@@ -81,15 +81,24 @@ extension Configuration {
 extension Configuration.Agent {
     fileprivate mutating func read(_ value: YAMLValue) {
         guard var map = YAMLMapping(value, "the agent's settings") else { return }
-        if let path = map.take("socket")?.absolutePath() { socket = path }
+        if let value = map.take("socket"), let path = value.absolutePath() {
+            // sockaddr_un of unix(7), with the terminating zero.
+            if path.utf8.count < 108 {
+                socket = path
+            } else {
+                value.complain("is \(path.utf8.count) bytes long; a socket's path has 107 at most")
+            }
+        }
         if let endpoint = map.take("listen")?.parsed("an address and a port", Endpoint.init(parsing:)) {
             listen = endpoint
         }
         if let path = map.take("bpffs")?.absolutePath() { bpffs = path }
         if let value = map.take("pins"), let name = value.string("the name of a directory") {
-            if name.contains("/") || name == "." || name == ".." {
+            // The BPF file system refuses dots (kernel/bpf/inode.c, bpf_lookup).
+            if name.contains(where: { $0 == "/" || $0 == "." }) {
                 value.complain(
-                    "should be the name of a directory below bpffs, but is \"\(name)\"; write one without slashes")
+                    "should be the name of a directory below bpffs, but is \"\(name)\"; "
+                        + "write one without slashes and dots")
             } else {
                 pins = name
             }

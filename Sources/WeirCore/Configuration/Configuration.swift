@@ -17,7 +17,7 @@ public struct Configuration: Hashable, Sendable {
     public struct Agent: Hashable, Sendable {
         /// Path of the admin API's unix socket.
         public var socket = "/run/weir/weir.sock"
-        /// Where the web page, metrics and health answer.
+        /// Where metrics and health answer.
         public var listen = Endpoint(address: .loopback4, port: 15999)
         /// Where the BPF file system is mounted.
         public var bpffs = "/sys/fs/bpf"

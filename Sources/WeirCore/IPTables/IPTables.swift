@@ -42,6 +42,11 @@ public struct IPTables: Hashable, Sendable {
         return Self.meshes.first { one in chains.contains { $0.hasPrefix(one.prefix) } }?.name
     }
 
+    /// How the names of meshes' chains begin.
+    public static let chainPrefixes = meshes.map(\.prefix)
+
+    /// From istio/istio tools/istio-iptables/pkg/constants, linkerd/linkerd2-proxy-init pkg/iptables, kumahq/kuma
+    /// pkg/transparentproxy/iptables/consts, openservicemesh/osm pkg/injector.
     private static let meshes: [(prefix: String, name: String)] = [
         ("ISTIO_", "istio"), ("PROXY_INIT_", "linkerd"), ("KUMA_MESH_", "kuma"), ("OSM_PROXY_", "osm"),
     ]

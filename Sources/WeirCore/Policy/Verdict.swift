@@ -10,7 +10,7 @@ public enum Verdict: UInt8, Hashable, Sendable, CaseIterable {
     case dns = 3
     /// To Weir's own proxy.
     case fallback = 4
-    /// Fails, because connecting it would lose its original destination.
+    /// Fails: its original destination cannot be kept, or the proxy does not listen.
     case refuse = 5
 
     /// One word for machines: "direct".

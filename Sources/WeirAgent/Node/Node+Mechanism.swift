@@ -1,0 +1,62 @@
+import Logging
+import WeirBPF
+import WeirCore
+import WeirNFT
+
+/// What the node's workloads are intercepted with.
+extension Node {
+    /// Loads the programs when they are wanted for the first time. Those that an earlier agent left are taken over in
+    /// any case, because they would go on deciding.
+    func install(for new: Configuration) throws {
+        guard ebpf == nil, loaded != nil || new.wantsPrograms || pins.exists else { return }
+        do {
+            let made = try load(new)
+            ebpf = made
+            whyNoPrograms = nil
+            installed.yield(made.interceptor.maps)
+        } catch {
+            if new.needsPrograms || pins.exists { throw error }
+            whyNoPrograms = "\(error)"
+            logger.warning("no BPF programs; nftables takes their place", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func load(_ new: Configuration) throws(BPFError) -> EBPFMechanism {
+        let interceptor = if let loaded { loaded } else { try installPrograms(new) }
+        return try EBPFMechanism(interceptor, logger: logger) { [weak self] cookie in
+            Task { await self?.routesChanged(cookie) }
+        }
+    }
+
+    private func installPrograms(_ new: Configuration) throws(BPFError) -> Interceptor {
+        try Host.require()
+        if try Host.mountBPFFileSystem(at: new.agent.bpffs) {
+            logger.notice("mounted the BPF file system", metadata: ["path": "\(new.agent.bpffs)"])
+        }
+        return try Interceptor.install(pins, cgroup: new.agent.cgroup)
+    }
+
+    /// What this workload is intercepted with.
+    func choice(of workload: Workload, _ configuration: Configuration) -> MechanismChoice {
+        MechanismChoice(workload.mechanism, configuration.mechanism, whyNoPrograms: whyNoPrograms)
+    }
+
+    /// What the node is intercepted with where a workload does not say.
+    var choice: MechanismChoice { MechanismChoice(nil, configuration.mechanism, whyNoPrograms: whyNoPrograms) }
+
+    /// Refuses what nftables cannot do. Where the kernel has no more, the short cut is only left out.
+    func requireNFT(_ resolved: ResolvedWorkload) throws {
+        guard resolved.isPod else {
+            throw InvalidValue(
+                "\(resolved.workload.selector) shares the host's network namespace; use mechanism: ebpf for it")
+        }
+        guard resolved.workload.whenProxyDown == .refuse else {
+            throw InvalidValue(
+                "nftables cannot see whether the proxy listens; use whenProxyDown: refuse, or mechanism: ebpf")
+        }
+        guard whyNoPrograms != nil || [nil, .off, .auto].contains(resolved.workload.acceleration) else {
+            throw InvalidValue("nftables passes nothing past the stack; use mechanism: ebpf, or acceleration: off")
+        }
+        _ = try NFT()
+    }
+}

@@ -1,0 +1,62 @@
+import Logging
+import WeirBPF
+import WeirCore
+
+/// What is done for workloads while the agent runs.
+extension Node {
+    func routesChanged(_ cookie: UInt64) {
+        let policies = workloads.values.filter { $0.resolved.cookie == cookie }.map(\.resolved.policy)
+        ebpf?.synchronizeRoutes(cookie, policies)
+    }
+
+    /// When this returns, nothing is put back or followed any more: whoever stopped the agent may be about to remove it
+    /// all.
+    func letBe() async {
+        isLeftAlone = true
+        await turnstile.pass {}
+    }
+
+    /// Follows selectors whose namespace or cgroup was made anew, puts back rules that somebody has removed or changed,
+    /// and wakes writers of the short cut; called every few seconds.
+    func refresh() async {
+        await turnstile.pass {
+            retirePredecessors()
+            await followSelectors()
+            for present in workloads.values { await restoreRules(of: present) }
+            ebpf?.wakeWriters()
+        }
+    }
+
+    private func restoreRules(of present: NodeWorkload) async {
+        guard let rules = present.rules, !isLeftAlone else { return }
+        let name = present.resolved.workload.name
+        do {
+            guard try rules.findsChange(in: present.resolved.namespacePath) else { return }
+            try await put(present.resolved, watching: true, anew: true)
+            logger.warning(
+                "somebody has removed or changed the nftables rules; they are back", metadata: ["workload": "\(name)"])
+        } catch {
+            logger.error("nftables rules not put back", metadata: ["workload": "\(name)", "error": "\(error)"])
+        }
+    }
+
+    private func followSelectors() async {
+        // One that was let go is looked up anew: the kernel gives a new namespace the inode number of an old one.
+        for present in workloads.values
+        where present.resolved.held == nil && (present.problem != nil || !present.isCurrent) && !isLeftAlone {
+            do {
+                // Its socket would hold the old namespace.
+                present.rules = nil
+                if present.resolved.isPod { try ebpf?.letGo(of: present.resolved.cookie) }
+                try await put(try ResolvedWorkload(present.workload), watching: true)
+            } catch {
+                if present.problem == nil {
+                    logger.warning(
+                        "workload is gone",
+                        metadata: ["workload": "\(present.resolved.workload.name)", "error": "\(error)"])
+                }
+                present.problem = "\(error)"
+            }
+        }
+    }
+}

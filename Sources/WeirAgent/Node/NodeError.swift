@@ -1,0 +1,5 @@
+/// Why a configuration cannot be applied: one sentence a workload.
+public struct NodeError: Error, CustomStringConvertible, Sendable {
+    public let problems: [String]
+    public var description: String { problems.joined(separator: "\n") }
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What is known of connections and datagrams on their way, and of the listeners that take them. */
+#ifndef WEIR_CONNECTION_H
+#define WEIR_CONNECTION_H
+
+#include <linux/types.h>
+#include <weir/limits.h>
+
+/* A connection's two ends, seen from the socket that called connect(). */
+struct weir_tuple {
+	__u64 netns;
+	__u8 local[16];
+	__u8 remote[16];
+	__be16 local_port;
+	__be16 remote_port;
+	__u32 pad;
+};
+
+/* Value of weir_targets: 1 for each port, in host order, that a connection with an origin was ever sent to. */
+struct weir_targets {
+	__u8 ports[65536];
+};
+
+/* Value of weir_origins: what the accepted socket takes over. */
+struct weir_origin {
+	__u8 address[16];
+	__be16 port;
+	__u8 verdict;
+	__u8 reason;
+	__u32 workload;
+	__u32 flags;		/* enum weir_socket_flag: those that the accepted socket gets */
+};
+
+enum weir_socket_flag {
+	WEIR_SOCKET_CONNECTED = 1 << 0,	/* it called connect() */
+	WEIR_SOCKET_BOUND = 1 << 1,	/* its source address was chosen by Weir */
+	WEIR_SOCKET_ACCEPTED = 1 << 2,	/* it is the proxy's end */
+	WEIR_SOCKET_SENT = 1 << 3,	/* its handshake stands in weir_origins */
+	WEIR_SOCKET_ESTABLISHED = 1 << 4,
+	WEIR_SOCKET_NAMED = 1 << 5,	/* its getsockname() gives the origin */
+	WEIR_SOCKET_LANDED = 1 << 6,	/* its getsockname() gives the first address of the interface it came in by */
+	WEIR_SOCKET_BORROWED = 1 << 7,	/* calls its own namespace from an address that may not be of it (TPROXY) */
+	WEIR_SOCKET_TAKER = 1 << 8,	/* a listener that inbound connections are steered to, or accepted by one */
+};
+
+/* Value of weir_socks: what is known of one socket, and dies with it. */
+struct weir_socket {
+	__u32 workload;
+	__u16 flags;		/* enum weir_socket_flag */
+	__u8 verdict;
+	__u8 reason;		/* of a taker: why connections come to it */
+	__u8 origin[16];	/* what the application asked for */
+	__be16 origin_port;
+	__u8 direction;
+	__u8 pad;
+	__u32 pad2;
+	__u64 started_ns;	/* CLOCK_MONOTONIC */
+};
+
+/* Value of weir_datagrams: the servers that one unconnected UDP socket asked. */
+struct weir_datagrams {
+	__u32 head;	/* queries answered */
+	__u32 tail;	/* queries sent */
+	struct {
+		__u8 address[16];
+		__be16 port;
+		__u16 pad;
+	} origin[WEIR_DATAGRAM_ORIGINS];
+};
+
+/* Key of weir_listeners; the value is a listening socket. */
+struct weir_listener {
+	__u64 netns;
+	__be16 port;
+	__u16 family;	/* AF_INET, or AF_INET6 for one that may take both */
+	__u32 slot;	/* below WEIR_LISTENER_SLOTS */
+};
+
+#endif

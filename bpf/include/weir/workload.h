@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Who is intercepted, and the way from its namespace to others. */
+#ifndef WEIR_WORKLOAD_H
+#define WEIR_WORKLOAD_H
+
+#include <linux/types.h>
+#include <weir/limits.h>
+
+#define WEIR_MARK 0x77656972	/* SO_MARK of the sockets of Weir's own proxy inside a workload's namespace: "weir" */
+
+enum weir_when_proxy_down {
+	WEIR_DOWN_REFUSE = 0,
+	WEIR_DOWN_FALLBACK = 1,
+	WEIR_DOWN_DIRECT = 2,
+};
+
+enum weir_workload_flag {
+	WEIR_WORKLOAD_FOLLOW_PASSED = 1 << 0,	/* connections left alone get a record at their end, with bytes */
+};
+
+enum weir_role {
+	WEIR_ROLE_WORKLOAD = 0,
+	WEIR_ROLE_PROXY = 1,	/* in weir_cgroups only: the workload's sidecar */
+};
+
+/* What the short cut may do for a workload; weir_workload.acceleration is a set of these, 0 for off. */
+enum weir_acceleration {
+	WEIR_ACCELERATE_PROXY = 1 << 0,		/* its proxy receives redirected bytes */
+	WEIR_ACCELERATE_SENDERS = 1 << 1,	/* its applications' sockets may be members, and so send them */
+	WEIR_ACCELERATE_APPLICATIONS = 1 << 2,	/* its applications receive them */
+	WEIR_ACCELERATE_ONE_QUEUE = 1 << 3,	/* its proxy only with bytes of the stack in the same queue */
+};
+
+/* Value of weir_pods and weir_cgroups. */
+struct weir_workload {
+	__u32 id;		/* never reused while the maps live */
+	__u32 policy;		/* slot in weir_policies */
+	__u8 role;		/* enum weir_role */
+	__u8 when_proxy_down;	/* enum weir_when_proxy_down */
+	__be16 fallback_port;	/* of Weir's own proxy on 127.0.0.1 and ::1, 0 for none */
+	__u32 flags;		/* enum weir_workload_flag */
+	__u64 since_ns;		/* CLOCK_REALTIME */
+	__u32 acceleration;	/* enum weir_acceleration; 0 in weir_cgroups */
+	__u32 budget;		/* bytes that a socket of it may have unread before messages to it take the stack */
+	char name[WEIR_NAME_SIZE];
+};
+
+/* Key of weir_routes: the namespace's own routing, as far as decisions need it.  Under cookie 0, which no namespace
+ * has, stand the addresses of the node's accelerated workloads: to these a socket may have its peer on the node. */
+struct weir_destination {
+	__u32 length;		/* 64 + prefix length of the mapped address */
+	__u32 netns_high;	/* namespace cookie, upper half */
+	__u32 netns_low;
+	__u8 address[16];
+};
+#define WEIR_DESTINATION_BASE 64
+
+enum weir_route_flag {
+	WEIR_ROUTE_LOCAL = 1 << 0,	/* an address of the namespace */
+	WEIR_ROUTE_SOURCE = 1 << 1,	/* source is known */
+};
+struct weir_route {
+	__u32 flags;
+	__u32 interface;	/* index, 0 when unknown */
+	__u8 source[16];	/* what the kernel would choose */
+};
+
+#endif
