@@ -131,22 +131,19 @@ void weir_copier_free(struct weir_copier *copier)
 	free(copier);
 }
 
-int weir_constant_create(const char *name, uint64_t value)
+int weir_constant_create(const char *name)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_RDONLY_PROG);
-	int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(__u32), sizeof(value), 1, &options);
-	__u32 zero = 0;
-	int error;
 
-	if (map < 0)
-		return map;
-	error = bpf_map_update_elem(map, &zero, &value, 0);
-	if (!error)
-		error = bpf_map_freeze(map);
-	if (!error)
-		return map;
-	close(map);
-	return error;
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(__u32), sizeof(uint64_t), 1, &options);
+}
+
+int weir_constant_set(int map, uint64_t value)
+{
+	__u32 zero = 0;
+	int error = bpf_map_update_elem(map, &zero, &value, 0);
+
+	return error ? error : bpf_map_freeze(map);
 }
 
 struct bpf_object *weir_object_open(const void *data, size_t size, const char *name, int *error)
