@@ -19,6 +19,8 @@ public actor Node {
     var workloads: [ResolvedWorkload.Identifier: NodeWorkload] = [:]
     /// Whether the pods that an earlier agent registered are to stay, because those of today are not known yet.
     var keepsStrangers = false
+    /// Why what an earlier agent left is in force still, as it was logged.
+    var unsettled: String?
     private var isLeftAlone = false
     private(set) var configuration = Configuration()
     private let loaded: Interceptor?
@@ -307,6 +309,7 @@ public actor Node {
     /// Follows selectors whose namespace or cgroup was made anew, and puts back rules that somebody has removed or
     /// changed; called every few seconds.
     func refresh() async {
+        retryTakeOver()
         retirePredecessors()
         await followSelectors()
         for present in workloads.values { await restoreRules(of: present) }
