@@ -8,24 +8,23 @@ import Synchronization
 /// comes does not wait for the kernel either: a few copies are kept loaded, and made good in the background.
 final class SteeringPrograms: Sendable {
     /// Pods that come in one burst and find a copy loaded.
-    static let spareCount = 8
+    static let spareCount = 16
 
-    private let copier: Mutex<Copier>
+    private let copier: Copier
     private let spares: Mutex<[SteeringProgram]>
     private let queue = DispatchQueue(label: "weir.steering")
 
     /// Prepares the first and loads a copy, which needs a kernel of Linux 5.9.
     init(_ maps: Maps) throws(BPFError) {
-        let copier = try Copier(maps)
+        copier = try Copier(maps)
         spares = Mutex([try copier.load()])
-        self.copier = Mutex(copier)
         makeGood()
     }
 
     /// One for a namespace, to be attached to it.
     func program(for cookie: UInt64) throws(BPFError) -> SteeringProgram {
         let spare = spares.withLock { $0.popLast() }
-        let program = if let spare { spare } else { try load() }
+        let program = if let spare { spare } else { try copier.load() }
         makeGood()
         try program.settle(in: cookie)
         return program
@@ -41,26 +40,22 @@ final class SteeringPrograms: Sendable {
         }
     }
 
-    private func load() throws(BPFError) -> SteeringProgram {
-        try copier.withLock { copier throws(BPFError) in try copier.load() }
-    }
-
     private func makeGood() {
         queue.async { [weak self] in
             while let self, self.spares.withLock({ $0.count }) < Self.spareCount {
                 // Why not is said to whoever needs one.
-                guard let spare = try? self.load() else { return }
+                guard let spare = try? self.copier.load() else { return }
                 self.spares.withLock { $0.append(spare) }
             }
         }
     }
 }
 
-/// Loads copies; they share the prepared instructions, so it makes one at a time.
-private struct Copier: ~Copyable {
+/// Loads copies, several at a time if need be: what it reads for that never changes.
+private final class Copier: Sendable {
     /// Owns the descriptors that stand in the instructions.
-    private let object: Object
-    private let copier: OpaquePointer
+    private nonisolated(unsafe) let object: Object
+    private nonisolated(unsafe) let copier: OpaquePointer
 
     init(_ maps: Maps) throws(BPFError) {
         let object = try Object()

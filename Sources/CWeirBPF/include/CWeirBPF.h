@@ -37,8 +37,8 @@ struct weir_copier;
 /* After its object was loaded, on the same thread; the object has to stay open.  NULL when there is no memory. */
 struct weir_copier *weir_copier_new(struct bpf_program *program, int own_map);
 
-/* The descriptor of a copy that uses the map `other`. */
-int weir_copier_load(struct weir_copier *copier, int other);
+/* The descriptor of a copy that uses the map `other`.  Several threads may load copies at the same time. */
+int weir_copier_load(const struct weir_copier *copier, int other);
 void weir_copier_free(struct weir_copier *copier);
 
 /* Make an array of one value of 8 bytes that programs only read; 0 until it is set.  A program that is verified before
