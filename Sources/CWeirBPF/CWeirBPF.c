@@ -89,7 +89,7 @@ struct weir_copier {
 	struct bpf_prog_load_opts options;
 	const char *name;
 	size_t count;
-	int map; /* stands in the instructions */
+	int own_map; /* stands in the instructions */
 	struct bpf_insn instructions[];
 };
 
@@ -107,23 +107,32 @@ struct weir_copier *weir_copier_new(struct bpf_program *program, int own_map)
 	copier->options.log_buf = NULL;
 	copier->name = bpf_program__name(program);
 	copier->count = count;
-	copier->map = own_map;
+	copier->own_map = own_map;
 	memcpy(copier->instructions, bpf_program__insns(program), size);
 	return copier;
 }
 
-int weir_copier_load(struct weir_copier *copier, int other)
+int weir_copier_load(const struct weir_copier *copier, int other)
 {
+	size_t size = copier->count * sizeof(struct bpf_insn);
+	struct bpf_insn *instructions = malloc(size);
+	struct bpf_prog_load_opts options = copier->options;
+	int program;
+
+	if (!instructions)
+		return -ENOMEM;
+	memcpy(instructions, copier->instructions, size);
 	for (size_t i = 0; i < copier->count; i++) {
-		struct bpf_insn *instruction = &copier->instructions[i];
+		struct bpf_insn *instruction = &instructions[i];
 
 		if (instruction->code == (BPF_LD | BPF_IMM | BPF_DW) &&
-		    instruction->src_reg == BPF_PSEUDO_MAP_VALUE && instruction->imm == copier->map)
+		    instruction->src_reg == BPF_PSEUDO_MAP_VALUE && instruction->imm == copier->own_map)
 			instruction->imm = other;
 	}
-	copier->map = other;
-	return bpf_prog_load(BPF_PROG_TYPE_SK_LOOKUP, copier->name, "Dual BSD/GPL", copier->instructions,
-			     copier->count, &copier->options);
+	program = bpf_prog_load(BPF_PROG_TYPE_SK_LOOKUP, copier->name, "Dual BSD/GPL", instructions,
+				copier->count, &options);
+	free(instructions);
+	return program;
 }
 
 void weir_copier_free(struct weir_copier *copier)
@@ -131,22 +140,19 @@ void weir_copier_free(struct weir_copier *copier)
 	free(copier);
 }
 
-int weir_constant_create(const char *name, uint64_t value)
+int weir_constant_create(const char *name)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_RDONLY_PROG);
-	int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(__u32), sizeof(value), 1, &options);
-	__u32 zero = 0;
-	int error;
 
-	if (map < 0)
-		return map;
-	error = bpf_map_update_elem(map, &zero, &value, 0);
-	if (!error)
-		error = bpf_map_freeze(map);
-	if (!error)
-		return map;
-	close(map);
-	return error;
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(__u32), sizeof(uint64_t), 1, &options);
+}
+
+int weir_constant_set(int map, uint64_t value)
+{
+	__u32 zero = 0;
+	int error = bpf_map_update_elem(map, &zero, &value, 0);
+
+	return error ? error : bpf_map_freeze(map);
 }
 
 struct bpf_object *weir_object_open(const void *data, size_t size, const char *name, int *error)

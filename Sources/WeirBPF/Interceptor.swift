@@ -121,7 +121,7 @@ public final class Interceptor: Sendable {
             let interceptor = Interceptor(maps: maps, pins: pins, succession: succession)
             try interceptor.initialize()
             // A kernel that does not take it is to be found out now.
-            _ = try interceptor.steeringProgram(for: 0)
+            _ = try interceptor.steeringPrograms()
             if succession != nil { return interceptor }
             let links = try attach(object, to: root)
             defer { for link in links { close(link.link) } }
@@ -135,12 +135,12 @@ public final class Interceptor: Sendable {
         }
     }
 
-    /// A copy of the inbound program for one namespace.
-    func steeringProgram(for cookie: UInt64) throws(BPFError) -> Descriptor {
+    /// The inbound programs of namespaces, prepared when they are first asked for.
+    func steeringPrograms() throws(BPFError) -> SteeringPrograms {
         try steering.withLock { programs throws(BPFError) in
             let made = if let programs { programs } else { try SteeringPrograms(maps) }
             programs = made
-            return try made.program(for: cookie)
+            return made
         }
     }
 
@@ -170,6 +170,7 @@ public final class Interceptor: Sendable {
             pins.remove("programs/\(name)")
             if let program = object.program(name) { try pins.pin(program, "programs/\(name)") }
         }
+        _ = try interceptor.steeringPrograms()
         return interceptor
     }
 
@@ -207,7 +208,7 @@ public final class Interceptor: Sendable {
         reusing maps: Maps?, unguarded: Bool, room: [String: UInt32], _ isWanted: (String) -> Bool
     ) throws(BPFError) -> Object {
         let object = try Object()
-        object.select { isWanted($0) && $0 != SteeringPrograms.name && !Object.lone.contains($0) }
+        object.select { isWanted($0) && $0 != SteeringProgram.name && !Object.lone.contains($0) }
         if unguarded { try object.setConstant(UInt32(1), section: ".rodata.unguarded") }
         for (map, entries) in room { try object.setRoom(entries, of: map) }
         try maps?.forEach { map throws(BPFError) in try object.reuse(map) }

@@ -8,13 +8,18 @@ public final class PolicyStore {
     private let maps: Maps
     /// Slots in use, by the digest of what they hold. What an earlier process left is found again.
     private var slots: [Digest: UInt32] = [:]
+    private let spares: SpareSlots
 
     public init(_ maps: Maps) throws(BPFError) {
         self.maps = maps
+        var (found, spare): ([Digest: UInt32], Set<UInt32>) = ([:], [])
         for slot in try maps.policies.walk(UInt32.self) {
-            guard let policy = try readDigest(slot) else { continue }
-            slots[policy] = slot
+            guard let policy = try maps.digest(in: slot) else { continue }
+            if policy == .none { spare.insert(slot) } else { found[policy] = slot }
         }
+        slots = found
+        spares = SpareSlots(maps, ready: spare)
+        spares.makeGood(from: freeSlots)
     }
 
     /// The slot that holds this policy, filled before the call returns.
@@ -22,8 +27,7 @@ public final class PolicyStore {
         try place([policy])[0]
     }
 
-    /// The same for many: each change of `weir_policies` alone would wait for all programs that run
-    /// (maybe_wait_bpf_programs), a batch of them waits once.
+    /// The same for many: what finds no spare slot waits, and a batch waits once.
     public func place(_ policies: [CompiledPolicy]) throws(BPFError) -> [UInt32] {
         var result: [UInt32] = []
         var filled: [(slot: UInt32, inner: Int32)] = []
@@ -37,15 +41,21 @@ public final class PolicyStore {
                     result.append(slot)
                     continue
                 }
-                let slot = try freeSlot()
+                let spare = spares.take()
+                let slot = if let spare { spare } else { try freeSlot() }
                 slots[digest] = slot
                 added.append(digest)
                 try writeTables(policy, slot)
-                filled.append((slot, try Self.inner(memory.memory)))
                 result.append(slot)
-                if filled.count == Self.batch { try publish(&filled) }
+                if spare != nil {
+                    try maps.fillPolicy(in: slot, with: memory.memory)
+                } else {
+                    filled.append((slot, try Maps.newPolicy(memory.memory)))
+                    if filled.count == Self.batch { try publish(&filled) }
+                }
             }
             try publish(&filled)
+            spares.makeGood(from: freeSlots)
         } catch {
             try? remove(Set(added.compactMap { slots.removeValue(forKey: $0) }))
             throw error
@@ -91,9 +101,13 @@ public final class PolicyStore {
         }
     }
 
+    private var freeSlots: some Sequence<UInt32> {
+        let used = spares.all.union(slots.values)
+        return (0..<UInt32(WEIR_MAX_POLICIES)).lazy.filter { !used.contains($0) }
+    }
+
     private func freeSlot() throws(BPFError) -> UInt32 {
-        let used = Set(slots.values)
-        guard let slot = (0..<UInt32(WEIR_MAX_POLICIES)).first(where: { !used.contains($0) }) else {
+        guard let slot = freeSlots.first(where: { _ in true }) else {
             throw BPFError(
                 code: ENOSPC, operation: "store", subject: "a policy: all \(WEIR_MAX_POLICIES) slots are taken",
                 advice: "let more workloads share one policy")
@@ -101,34 +115,11 @@ public final class PolicyStore {
         return slot
     }
 
-    /// Makes the inner map of a slot.
-    /// - Returns: its descriptor, the caller's to close.
-    private static func inner(_ policy: UnsafeMutablePointer<weir_policy>) throws(BPFError) -> Int32 {
-        let raw = try check(
-            bpf_map_create(
-                BPF_MAP_TYPE_ARRAY, "weir_policy", UInt32(MemoryLayout<UInt32>.size),
-                UInt32(MemoryLayout<weir_policy>.size), 1, nil), "make", "the map of a policy")
-        var zero: UInt32 = 0
-        let error = bpf_map_update_elem(raw, &zero, policy, 0)
-        if error < 0 {
-            close(raw)
-            throw BPFError(code: -error, operation: "write", subject: "a policy")
-        }
-        return raw
-    }
-
     /// How many policies are put into their slots at once; each holds a descriptor until then.
     private static let batch = 64
 
-    /// Puts inner maps into their slots, which hold them from then on.
     private func publish(_ filled: inout [(slot: UInt32, inner: Int32)]) throws(BPFError) {
-        var keys = filled.map(\.slot)
-        var values = filled.map(\.inner)
-        var count = UInt32(filled.count)
-        if count < 2 || bpf_map_update_batch(maps.policies.raw, &keys, &values, &count, nil) < 0 {
-            // One alone, or a kernel without batches for maps of maps.
-            for one in filled { try maps.policies.set(one.slot, to: one.inner) }
-        }
+        try maps.putPolicies(filled)
         for one in filled { close(one.inner) }
         filled = []
     }
@@ -141,36 +132,6 @@ public final class PolicyStore {
                 UnsafeMutableRawBufferPointer(rebasing: bytes[(index * size)..<((index + 1) * size - 1)])
                     .copyBytes(from: source.utf8.prefix(size - 1))
             }
-        }
-    }
-
-    private func readDigest(_ slot: UInt32) throws(BPFError) -> Digest? {
-        guard let policy = try maps.policy(in: slot) else { return nil }
-        return withUnsafeBytes(of: policy.pointee.digest) { bytes in
-            Digest(value: UInt128(bigEndian: bytes.loadUnaligned(as: UInt128.self)))
-        }
-    }
-}
-
-extension Maps {
-    /// A copy of the policy in a slot; nil for an empty one.
-    func policy(in slot: UInt32) throws(BPFError) -> Boxed<weir_policy>? {
-        guard let id: UInt32 = try policies.value(of: slot) else { return nil }
-        let inner = Descriptor(owning: try check(bpf_map_get_fd_by_id(id), "open", "the map of a policy"))
-        let copy = Boxed<weir_policy>()
-        var zero: UInt32 = 0
-        try check(bpf_map_lookup_elem(inner.raw, &zero, copy.memory), "read", "a policy")
-        return copy
-    }
-
-    /// The names that a policy's rules cite.
-    public func sources(of slot: UInt32) throws(BPFError) -> [String] {
-        guard let policy = try policy(in: slot) else { return [] }
-        let size = Int(WEIR_SOURCE_SIZE)
-        return withUnsafeBytes(of: &policy.memory.pointee.sources) { bytes in
-            stride(from: 0, to: bytes.count, by: size).map { start in
-                String(decoding: bytes[start..<(start + size)].prefix { $0 != 0 }, as: UTF8.self)
-            }.filter { !$0.isEmpty }
         }
     }
 }
@@ -186,6 +147,9 @@ final class Boxed<Value: BitwiseCopyable> {
 /// (http://www.isthe.com/chongo/tech/comp/fnv; offset basis and prime of the 128-bit variant).
 struct Digest: Hashable {
     var value: UInt128
+
+    /// Of a slot that holds no policy.
+    static let none = Digest(value: 0)
 
     init(value: UInt128) {
         self.value = value

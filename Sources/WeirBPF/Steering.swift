@@ -1,7 +1,7 @@
 import CWeirBPF
 import Glibc
 
-/// The inbound program of one network namespace. Each namespace runs an instance with its own cookie as a constant,
+/// The inbound program of one network namespace. Each namespace runs a copy that reads its cookie from an array of its own,
 /// because a sk_lookup program has no helper that tells where it runs.
 public enum Steering {
     /// Attaches to the namespace, pinned. Where an interceptor waits, what is attached stays until it takes over.
@@ -11,17 +11,17 @@ public enum Steering {
         // Private ones have nowhere to keep an attachment.
         guard let pins = interceptor.currentPins else { return }
         let cookie = namespace.cookie
-        let program = try interceptor.steeringProgram(for: cookie)
-        if try interceptor.succession?.keep(program, for: cookie) ?? false { return }
+        let program = try interceptor.steeringPrograms().program(for: cookie)
+        if try interceptor.succession?.keep(program.descriptor, for: cookie) ?? false { return }
         let name = "netns/\(cookie)"
         if let existing = try? pins.open(name) {
             let link = Descriptor(owning: existing)
-            if weir_link_update(link.raw, program.raw) == 0 { return }
+            if weir_link_update(link.raw, program.descriptor.raw) == 0 { return }
             pins.remove(name)
         }
         let link = Descriptor(
             owning: try check(
-                weir_link_create(program.raw, namespace.descriptor.raw, BPF_SK_LOOKUP), "attach",
+                weir_link_create(program.descriptor.raw, namespace.descriptor.raw, BPF_SK_LOOKUP), "attach",
                 "weir_sk_lookup to \(namespace.path)", advice: "inbound capture needs Linux 5.9"))
         try pins.pin(link.raw, name)
     }

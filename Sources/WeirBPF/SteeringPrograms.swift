@@ -1,26 +1,74 @@
 import CWeirBPF
+import Dispatch
 import Glibc
+import Synchronization
 
-/// The inbound programs of namespaces: copies of one, which differ in the cookie that is a constant of theirs. libbpf
-/// prepares the first, which takes several times as long as the kernel takes for each.
-final class SteeringPrograms {
-    static let name = "weir_sk_lookup"
+/// The inbound programs of namespaces: copies of one, each of which reads the cookie of its namespace from an array of
+/// its own. libbpf prepares the first, which takes several times as long as the kernel takes for each. A namespace that
+/// comes does not wait for the kernel either: a few copies are kept loaded, and made good in the background.
+final class SteeringPrograms: Sendable {
+    /// Pods that come in one burst and find a copy loaded.
+    static let spareCount = 16
 
+    private let copier: Copier
+    private let spares: Mutex<[SteeringProgram]>
+    private let queue = DispatchQueue(label: "weir.steering")
+
+    /// Prepares the first and loads a copy, which needs a kernel of Linux 5.9.
+    init(_ maps: Maps) throws(BPFError) {
+        copier = try Copier(maps)
+        spares = Mutex([try copier.load()])
+        makeGood()
+    }
+
+    /// One for a namespace, to be attached to it.
+    func program(for cookie: UInt64) throws(BPFError) -> SteeringProgram {
+        let spare = spares.withLock { $0.popLast() }
+        let program = if let spare { spare } else { try copier.load() }
+        makeGood()
+        try program.settle(in: cookie)
+        return program
+    }
+
+    /// The kernel's ids of those that wait for a namespace.
+    var spareIDs: [UInt32] {
+        spares.withLock { spares in
+            spares.compactMap { spare in
+                var info = bpf_prog_info()
+                return weir_program_info(spare.descriptor.raw, &info) == 0 ? info.id : nil
+            }
+        }
+    }
+
+    private func makeGood() {
+        queue.async { [weak self] in
+            while let self, self.spares.withLock({ $0.count }) < Self.spareCount {
+                // Why not is said to whoever needs one.
+                guard let spare = try? self.copier.load() else { return }
+                self.spares.withLock { $0.append(spare) }
+            }
+        }
+    }
+}
+
+/// Loads copies, several at a time if need be: what it reads for that never changes.
+private final class Copier: Sendable {
     /// Owns the descriptors that stand in the instructions.
-    private let object: Object
-    private let copier: OpaquePointer
+    private nonisolated(unsafe) let object: Object
+    private nonisolated(unsafe) let copier: OpaquePointer
 
-    /// Loads the first, which needs a kernel of Linux 5.9; it is attached nowhere.
     init(_ maps: Maps) throws(BPFError) {
         let object = try Object()
-        object.select { $0 == Self.name }
+        object.select { $0 == SteeringProgram.name }
         try maps.forEach { map throws(BPFError) in try object.reuse(map) }
         try object.load()
-        guard let program = object.handle(Self.name), let constants = object.constant(section: ".rodata.weir") else {
-            throw BPFError(code: ENOENT, operation: "find", subject: "\(Self.name) in the BPF object")
+        guard let program = object.handle(SteeringProgram.name),
+            let constants = object.constant(section: ".rodata.weir")
+        else {
+            throw BPFError(code: ENOENT, operation: "find", subject: "\(SteeringProgram.name) in the BPF object")
         }
         guard let copier = weir_copier_new(program, constants) else {
-            throw BPFError(code: ENOMEM, operation: "copy", subject: Self.name)
+            throw BPFError(code: ENOMEM, operation: "copy", subject: SteeringProgram.name)
         }
         self.object = object
         self.copier = copier
@@ -28,10 +76,11 @@ final class SteeringPrograms {
 
     deinit { weir_copier_free(copier) }
 
-    /// Loads one more.
-    func program(for cookie: UInt64) throws(BPFError) -> Descriptor {
-        let constant = Descriptor(
-            owning: try check(weir_constant_create("weir_home", cookie), "make", "the constants of \(Self.name)"))
-        return Descriptor(owning: try check(weir_copier_load(copier, constant.raw), "load", Self.name))
+    func load() throws(BPFError) -> SteeringProgram {
+        let home = Descriptor(
+            owning: try check(weir_constant_create("weir_home"), "make", "the constants of \(SteeringProgram.name)"))
+        let program = Descriptor(
+            owning: try check(weir_copier_load(copier, home.raw), "load", SteeringProgram.name))
+        return SteeringProgram(program, home: home)
     }
 }

@@ -69,43 +69,59 @@ final class Succession: Sendable {
     /// Puts this installation in the place of the other: each link gets its new program without a moment in which it
     /// has none. A link is pinned in its new place before it changes, so a process that dies here leaves nothing
     /// detached.
+    /// - Throws: after everything is again as it was; the other installation decides, and this one goes on waiting.
     func takeOver() throws(BPFError) {
         try waiting.withLock { waiting throws(BPFError) in
-            guard waiting != nil else { return }
-            for (cookie, program) in waiting?.steering ?? [:] {
-                try move("netns/\(cookie)", program) { () throws(BPFError) in nil }
-            }
-            for (hook, program) in waiting?.programs ?? [] {
-                try move("links/\(hook.program)", program) { [cgroup] () throws(BPFError) in
-                    try Interceptor.attach(program, hook, to: cgroup)
+            guard let present = waiting else { return }
+            var moved: [MovedLink] = []
+            var added: [String] = []
+            do throws(BPFError) {
+                for (cookie, program) in present.steering where pins.has("netns/\(cookie)") {
+                    moved.append(try MovedLink("netns/\(cookie)", from: pins, to: staging, program))
                 }
+                for (hook, program) in present.programs {
+                    let name = "links/\(hook.program)"
+                    if pins.has(name) {
+                        moved.append(try MovedLink(name, from: pins, to: staging, program))
+                    } else {
+                        // Somebody has removed the old one's pin, and with it the attachment.
+                        let link = Descriptor(owning: try Interceptor.attach(program, hook, to: cgroup))
+                        try staging.pin(link.raw, name)
+                        added.append(name)
+                    }
+                }
+                try exchangeDirectories()
+            } catch {
+                for name in added { staging.detach(name) }
+                for link in moved.reversed() { link.moveBack(staging) }
+                throw error
             }
-            let kept = waiting?.steering ?? [:]
-            let old = pins.predecessor("\(getpid())")
-            old.removeAll()
-            try pins.publish(as: old)
-            try staging.publish(as: pins)
-            for name in Self.deciding { old.remove("links/\(name)") }
-            for name in old.names(in: "netns") {
-                // A namespace that is no workload's any more.
-                if UInt64(name).map({ kept[$0] == nil }) ?? true { old.detach("netns/\(name)") }
-                old.remove("netns/\(name)")
-            }
+            removeSecondNames(keeping: present.steering)
         }
         close()
     }
 
-    /// - Parameter new: makes a link where somebody has removed the old one's pin; nil: there is no use for one.
-    private func move(
-        _ name: String, _ program: Int32, new: () throws(BPFError) -> Int32?
-    ) throws(BPFError) {
-        if let existing = try? pins.open(name) {
-            let link = Descriptor(owning: existing)
-            try staging.pin(link.raw, name)
-            try check(weir_link_update(link.raw, program), "replace the program in", name)
-        } else if let made = try new() {
-            let link = Descriptor(owning: made)
-            try staging.pin(link.raw, name)
+    /// The old installation gets a name beside, and this one its name.
+    private func exchangeDirectories() throws(BPFError) {
+        let old = pins.predecessor("\(getpid())")
+        old.removeAll()
+        try pins.publish(as: old)
+        do throws(BPFError) {
+            try staging.publish(as: pins)
+        } catch {
+            try? old.publish(as: pins)
+            throw error
+        }
+    }
+
+    /// Links that this installation has taken are the old one's no more.
+    private func removeSecondNames(keeping kept: [UInt64: Int32]) {
+        let old = pins.predecessor("\(getpid())")
+        for name in Self.deciding { old.remove("links/\(name)") }
+        for name in old.names(in: "netns") {
+            // A namespace that is no workload's any more.
+            if UInt64(name).map({ kept[$0] == nil }) ?? true { old.detach("netns/\(name)") }
+            old.remove("netns/\(name)")
         }
     }
 

@@ -19,14 +19,16 @@ public enum PodCgroup {
                 path.contains("kubepods")
             else { continue }
             for component in path.split(whereSeparator: { $0 == "/" || $0 == ":" }) {
-                if let uid = podUID(component: component) { return uid }
+                if let uid = podUID(ofFolder: component) { return uid }
             }
         }
         return nil
     }
 
     /// "pod" and the uid at the end of a name, before a slice's ending.
-    private static func podUID(component: Substring) -> String? {
+    /// - Parameter component: of a path below one that has "kubepods" in it.
+    public static func podUID(ofFolder component: some StringProtocol) -> String? {
+        let component = Substring(component)
         let name = component.hasSuffix(".slice") ? component.dropLast(6) : component
         let start: Substring.Index
         if name.hasPrefix("pod") {

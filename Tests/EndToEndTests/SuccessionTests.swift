@@ -102,6 +102,42 @@ extension EndToEnd {
             #expect(weir.isGone)
         }
 
+        /// Half way through its links something is in the agent's way: the old programs go on, and the agent does once
+        /// the way is free.
+        @Test func aTakeoverThatFailsIsTriedAgain() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let server = try FakeAPIServer()
+            let pods = try (0..<2).map { try SimulatedPod(number: $0) }
+            for pod in pods { try server.put(pod.object) }
+            let weir = try Installation()
+            try weir.configure([], kubernetes: server)
+            let first = try weir.startAgent()
+            try first.waitForLine("pods are known", in: .errors)
+            #expect(try weir.cni("add", [pods[0]]).intercepted == 1)
+            first.stop()
+            let old = try weir.maps()
+            let programs = try weir.attachedPrograms()
+            try weir.pretendVersion(-1)
+
+            try server.require(token: "another")
+            let second = try weir.startAgent()
+            let obstacle = "/sys/fs/bpf/\(weir.pins)-new-\(second.pid)/links/weir_sendmsg6"
+            #expect(mkdir(obstacle, 0o700) == 0)
+            try server.require(token: "secret")
+            try second.waitForLine("what an earlier agent left stays in force", in: .errors)
+            #expect(try weir.maps() == old)
+            #expect(try weir.attachedPrograms() == programs)
+            #expect(try weir.cni("add", [pods[1]]).problems.first?.hasPrefix("503 Weir takes over") == true)
+
+            #expect(rmdir(obstacle) == 0)
+            try second.waitForLine("took over", in: .errors)
+            #expect(Set(old.values).isDisjoint(with: try weir.maps().values))
+            #expect(try weir.cni("add", [pods[1]]).intercepted == 1)
+            #expect(try weir.unload().status == 0)
+            #expect(weir.isGone)
+        }
+
         /// Waits until the programs in force have decided some.
         private func waitForConnections(_ weir: Installation, _ pod: Pod) throws {
             let seen = try Eventually.value(within: 30) {

@@ -30,6 +30,19 @@ extension Installation {
         return found
     }
 
+    /// The kernel's ids of the programs in the pinned links, by the link's name.
+    public func attachedPrograms() throws -> [String: Int] {
+        struct Link: Decodable { let prog_id: Int }
+        var found: [String: Int] = [:]
+        for folder in ["links", "netns"].map({ "/sys/fs/bpf/\(pins)/\($0)" }) {
+            for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+                let text = try Command.run(["bpftool", "-j", "link", "show", "pinned", "\(folder)/\(name)"])
+                found[name] = try JSONDecoder().decode(Link.self, from: Data(text.utf8)).prog_id
+            }
+        }
+        return found
+    }
+
     /// Installations that this one has taken over from and that still care for their connections.
     public var predecessors: [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/sys/fs/bpf")) ?? []

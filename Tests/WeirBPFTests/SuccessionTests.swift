@@ -56,6 +56,33 @@ final class SuccessionTests {
         #expect(Interceptor.uninstall(pins) == Interceptor.programNames.count)
     }
 
+    /// Something is in the way of the last link. Those before it, and the namespaces', get their programs back.
+    @Test func aTakeoverThatFailsIsUndone() throws {
+        let namespace = try Namespace()
+        let old = try installOld()
+        try Steering.attach(try NetworkNamespace(path: namespace.path), old)
+        let before = try links(of: pins)
+        let new = try Interceptor.install(pins)
+        try Steering.attach(try NetworkNamespace(path: namespace.path), new)
+        let obstacle = "\(pins.staging.path)/links/weir_sendmsg6"
+        #expect(mkdir(obstacle, 0o700) == 0)
+
+        let error = #expect(throws: BPFError.self) { try new.takeOver() }
+        #expect("\(try #require(error))".contains("weir_sendmsg6"))
+        #expect(try links(of: pins) == before)
+        #expect(new.isWaiting)
+        #expect(pins.predecessors().isEmpty)
+        #expect(Succession.deciding.filter { new.pins?.staging.has("links/\($0)") == true } == ["weir_sendmsg6"])
+        #expect(pins.staging.names(in: "netns").isEmpty)
+
+        #expect(rmdir(obstacle) == 0)
+        try new.takeOver()
+        let after = try links(of: pins)
+        for name in before.keys { #expect(after[name]?.program != before[name]?.program, "\(name)") }
+        Interceptor.removePredecessors(pins)
+        #expect(Interceptor.uninstall(pins) == Interceptor.programNames.count + 1)
+    }
+
     private func installOld() throws -> Interceptor {
         let old = try Interceptor.install(pins)
         var settings = try old.settings()
@@ -66,13 +93,16 @@ final class SuccessionTests {
 
     private struct Link: Equatable { let id, program: UInt32 }
 
+    /// What is attached, to the cgroup by the name of the program, and to namespaces by their cookies.
     private func links(of pins: PinDirectory) throws -> [String: Link] {
         var found: [String: Link] = [:]
-        for name in pins.names(in: "links") {
-            let link = Descriptor(owning: try pins.open("links/\(name)"))
-            var info = bpf_link_info()
-            #expect(weir_link_info(link.raw, &info) == 0)
-            found[name] = Link(id: info.id, program: info.prog_id)
+        for folder in ["links", "netns"] {
+            for name in pins.names(in: folder) {
+                let link = Descriptor(owning: try pins.open("\(folder)/\(name)"))
+                var info = bpf_link_info()
+                #expect(weir_link_info(link.raw, &info) == 0)
+                found[name] = Link(id: info.id, program: info.prog_id)
+            }
         }
         return found
     }

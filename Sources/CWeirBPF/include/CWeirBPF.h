@@ -37,12 +37,16 @@ struct weir_copier;
 /* After its object was loaded, on the same thread; the object has to stay open.  NULL when there is no memory. */
 struct weir_copier *weir_copier_new(struct bpf_program *program, int own_map);
 
-/* The descriptor of a copy that uses the map `other`. */
-int weir_copier_load(struct weir_copier *copier, int other);
+/* The descriptor of a copy that uses the map `other`.  Several threads may load copies at the same time. */
+int weir_copier_load(const struct weir_copier *copier, int other);
 void weir_copier_free(struct weir_copier *copier);
 
-/* Make an array of one value of 8 bytes that programs read and nobody changes any more. */
-int weir_constant_create(const char *name, uint64_t value);
+/* Make an array of one value of 8 bytes that programs only read; 0 until it is set.  A program that is verified before
+ * that reads it each time it runs, one that is verified later has it as a constant. */
+int weir_constant_create(const char *name);
+
+/* Set the value; nobody changes it any more. */
+int weir_constant_set(int map, uint64_t value);
 
 /* Run a program once on `data`, which it may change in place. */
 int weir_program_run(int program, void *data, uint32_t size, uint32_t *result);

@@ -21,7 +21,7 @@ actor PodKeeper {
     private(set) var isSettled = false
     /// Why the API server is not followed now.
     private(set) var failure: String?
-    private var search: Task<Void, Never>?
+    private var searching: Task<Void, Never>?
     var pace = SearchPace()
 
     init(_ node: Node, _ cluster: Cluster, _ pins: PinDirectory, logger: Logger) throws {
@@ -38,7 +38,7 @@ actor PodKeeper {
     /// Follows the API server until the task is cancelled.
     func run() async {
         await PodWatch(server, node: nodeName, logger: logger).run { await self.handle($0) }
-        search?.cancel()
+        searching?.cancel()
         await server.close()
     }
 
@@ -166,32 +166,34 @@ actor PodKeeper {
         return "the mesh's iptables rules redirect its traffic (chain \(chain))"
     }
 
-    /// Looks for sought pods until all are found. Looking costs a reading of all of /proc, so it is done when the
-    /// runtime has made a namespace or the API server has said something, and for a while after; else seldom.
+    /// Looks for sought pods until all are found: often when the runtime has made a namespace or the API server has said
+    /// something, and for a while after; else seldom.
     private func startSearch() {
         pace.quicken()
-        guard search == nil, pods.values.contains(where: \.isSought) else { return }
-        search = Task {
+        guard searching == nil, pods.values.contains(where: \.isSought) else { return }
+        searching = Task {
             while !Task.isCancelled, pods.values.contains(where: \.isSought) {
-                if pace.isDue() { await look() }
+                if let look = pace.due() { await search(look) }
                 try? await Task.sleep(for: pace.pause)
             }
-            search = nil
+            searching = nil
         }
     }
 
-    /// Others go on while /proc is read: the plugin does not wait for it.
-    private func look() async {
+    /// Others go on meanwhile: the plugin does not wait for it.
+    private func search(_ look: SearchPace.Look) async {
         let wanted = Set(pods.values.filter(\.isSought).map(\.nodeUID))
         let start = ContinuousClock.now
-        let found = await Task.detached { PodProcesses.find(wanted) }.value
-        pace.took(.now - start)
+        let found = await Task.detached {
+            look == .quick ? PodProcesses.find(wanted) : PodProcesses.findAnywhere(wanted)
+        }.value
+        if look == .quick { pace.took(.now - start) }
         if !found.isEmpty { await turnstile.pass { await attach(found) } }
     }
 
     private func attachFound() async {
         let wanted = Set(pods.values.filter(\.isSought).map(\.nodeUID))
-        if !wanted.isEmpty { await attach(PodProcesses.find(wanted)) }
+        if !wanted.isEmpty { await attach(PodProcesses.findAnywhere(wanted)) }
     }
 
     private func attach(_ found: [String: PodProcesses.Found]) async {
@@ -210,7 +212,7 @@ actor PodKeeper {
             for (uid, pod) in pods {
                 guard let attachment = pod.attachment else { continue }
                 guard NetworkNamespace.inode(of: attachment.witness) != attachment.namespace.inode else { continue }
-                let other = PodProcesses.find([pod.nodeUID])[pod.nodeUID]
+                let other = PodProcesses.findAnywhere([pod.nodeUID])[pod.nodeUID]
                 if let other, other.inode == attachment.namespace.inode {
                     pods[uid]?.attachment?.witness = other.path
                 } else {

@@ -45,13 +45,20 @@ extension Node {
         await turnstile.pass {
             guard keepsStrangers else { return }
             keepsStrangers = false
-            do {
-                try takeOver()
-                try removeStrangers(keeping: workloads.values.map(\.resolved))
-                try forgetUnused()
-            } catch {
-                logger.error("what an earlier agent left was not removed", metadata: ["error": "\(error)"])
-            }
+            settle()
+        }
+    }
+
+    /// Everything is registered: what another version or an earlier agent has in force may go.
+    func settle() {
+        do {
+            try takeOver()
+            try removeStrangers(keeping: workloads.values.map(\.resolved))
+            try forgetUnused()
+        } catch {
+            guard unsettled != "\(error)" else { return }
+            unsettled = "\(error)"
+            logger.error("what an earlier agent left stays in force", metadata: ["error": "\(error)"])
         }
     }
 }

@@ -8,10 +8,17 @@ extension Node {
     var isWaiting: Bool { ebpf?.interceptor.isWaiting ?? false }
 
     /// All that is intercepted is registered.
+    /// - Throws: when the other version's programs go on deciding.
     func takeOver() throws(BPFError) {
         guard isWaiting else { return }
         try ebpf?.interceptor.takeOver()
         logger.notice("took over from programs of another version", metadata: ["pins": "\(pins.path)"])
+    }
+
+    /// Called every few seconds: what has kept this version from taking over may have gone.
+    func retryTakeOver() {
+        guard isWaiting, !keepsStrangers else { return }
+        settle()
     }
 
     /// What the other version's programs still do for connections that they decided ends after this: TCP gives up a

@@ -20,6 +20,7 @@ extension Node {
     /// and wakes writers of the short cut; called every few seconds.
     func refresh() async {
         await turnstile.pass {
+            retryTakeOver()
             retirePredecessors()
             await followSelectors()
             for present in workloads.values { await restoreRules(of: present) }

@@ -20,6 +20,8 @@ public actor Node {
     var workloads: [ResolvedWorkload.Identifier: NodeWorkload] = [:]
     /// Whether the pods that an earlier agent registered are to stay, because those of today are not known yet.
     var keepsStrangers = false
+    /// Why what an earlier agent left is in force still, as it was logged.
+    var unsettled: String?
     var isLeftAlone = false
     private(set) var configuration = Configuration()
     let loaded: Interceptor?

@@ -1,0 +1,78 @@
+import CWeirABI
+import CWeirBPF
+import Glibc
+
+/// `weir_policies`: each slot holds a map of one policy.
+extension Maps {
+    /// Makes the map of a policy.
+    /// - Parameter policy: nil: one to be filled later.
+    /// - Returns: its descriptor, the caller's to close.
+    static func newPolicy(_ policy: UnsafeMutablePointer<weir_policy>?) throws(BPFError) -> Int32 {
+        let raw = try check(
+            bpf_map_create(
+                BPF_MAP_TYPE_ARRAY, "weir_policy", UInt32(MemoryLayout<UInt32>.size),
+                UInt32(MemoryLayout<weir_policy>.size), 1, nil), "make", "the map of a policy")
+        guard let policy else { return raw }
+        var zero: UInt32 = 0
+        let error = bpf_map_update_elem(raw, &zero, policy, 0)
+        if error < 0 {
+            close(raw)
+            throw BPFError(code: -error, operation: "write", subject: "a policy")
+        }
+        return raw
+    }
+
+    /// Puts maps of policies into their slots, which hold them from then on. The kernel waits once for all programs that
+    /// run (maybe_wait_bpf_programs).
+    func putPolicies(_ filled: [(slot: UInt32, inner: Int32)]) throws(BPFError) {
+        var keys = filled.map(\.slot)
+        var values = filled.map(\.inner)
+        var count = UInt32(filled.count)
+        if count < 2 || bpf_map_update_batch(policies.raw, &keys, &values, &count, nil) < 0 {
+            // One alone, or a kernel without batches for maps of maps.
+            for one in filled { try policies.set(one.slot, to: one.inner) }
+        }
+    }
+
+    /// Fills the map that is in a slot, which no workload may point to. This waits for nothing.
+    func fillPolicy(in slot: UInt32, with policy: UnsafeMutablePointer<weir_policy>) throws(BPFError) {
+        guard let inner = try openPolicy(in: slot) else {
+            throw BPFError(code: ENOENT, operation: "write", subject: "a policy: its slot is empty")
+        }
+        var zero: UInt32 = 0
+        try check(bpf_map_update_elem(inner.raw, &zero, policy, 0), "write", "a policy")
+    }
+
+    /// A copy of the policy in a slot; nil for an empty one.
+    func policy(in slot: UInt32) throws(BPFError) -> Boxed<weir_policy>? {
+        guard let inner = try openPolicy(in: slot) else { return nil }
+        let copy = Boxed<weir_policy>()
+        var zero: UInt32 = 0
+        try check(bpf_map_lookup_elem(inner.raw, &zero, copy.memory), "read", "a policy")
+        return copy
+    }
+
+    /// What tells a policy from others; `.none` for a map that is not filled.
+    func digest(in slot: UInt32) throws(BPFError) -> Digest? {
+        guard let policy = try policy(in: slot) else { return nil }
+        return withUnsafeBytes(of: policy.pointee.digest) { bytes in
+            Digest(value: UInt128(bigEndian: bytes.loadUnaligned(as: UInt128.self)))
+        }
+    }
+
+    /// The names that a policy's rules cite.
+    public func sources(of slot: UInt32) throws(BPFError) -> [String] {
+        guard let policy = try policy(in: slot) else { return [] }
+        let size = Int(WEIR_SOURCE_SIZE)
+        return withUnsafeBytes(of: &policy.memory.pointee.sources) { bytes in
+            stride(from: 0, to: bytes.count, by: size).map { start in
+                String(decoding: bytes[start..<(start + size)].prefix { $0 != 0 }, as: UTF8.self)
+            }.filter { !$0.isEmpty }
+        }
+    }
+
+    private func openPolicy(in slot: UInt32) throws(BPFError) -> Descriptor? {
+        guard let id: UInt32 = try policies.value(of: slot) else { return nil }
+        return Descriptor(owning: try check(bpf_map_get_fd_by_id(id), "open", "the map of a policy"))
+    }
+}
