@@ -14,8 +14,10 @@ final class EBPFMechanism {
     private var routes: [UInt64: RouteKeeper] = [:]
     /// What stands in the kernel of namespaces that are not held, by an earlier process or since they were let go.
     private var inherited: [UInt64: [CIDR]]
-    /// From the first accelerated workload on: its sockets may outlast its acceleration.
     private var writers: ForgottenWriters?
+    /// Nil until there is an accelerated workload, whose sockets may outlast its acceleration; false when the kernel
+    /// has refused.
+    private var looksForWriters: Bool?
     /// Told the cookie of a namespace whose routes or interfaces have changed.
     private let routesChanged: @Sendable (UInt64) -> Void
 
@@ -57,7 +59,7 @@ final class EBPFMechanism {
             fallbackPort: fallbackPort ?? 0, followPassed: resolved.workload.followPassed,
             acceleration: acceleration, accelerationBudget: budget)
         try routes[resolved.cookie]?.table.setNear(!acceleration.isEmpty)
-        if !acceleration.isEmpty, writers == nil { writers = try ForgottenWriters(interceptor.maps) }
+        if !acceleration.isEmpty { looksForWriters = looksForWriters ?? true }
         return id
     }
 
@@ -135,7 +137,9 @@ final class EBPFMechanism {
     /// Wakes writers of the short cut that ran out of TCP memory, and that the kernel has forgotten.
     func wakeWriters() {
         do {
-            guard let writers else { return }
+            guard looksForWriters == true else { return }
+            let writers = if let writers { writers } else { try ForgottenWriters(interceptor.maps) }
+            self.writers = writers
             for cookie in try writers.find() {
                 guard let keeper = routes[cookie] else { continue }
                 let count = try writers.wake(in: keeper.namespace)
@@ -144,8 +148,10 @@ final class EBPFMechanism {
                     metadata: ["namespace": "\(keeper.namespace.path)", "sockets": "\(count)"])
             }
         } catch {
-            logger.error("forgotten writers are not looked for any more", metadata: ["error": "\(error)"])
-            writers = nil
+            logger.error(
+                "a writer of the short cut that runs out of TCP memory will not be woken",
+                metadata: ["error": "\(error)"])
+            looksForWriters = false
         }
     }
 
