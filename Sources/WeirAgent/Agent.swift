@@ -42,6 +42,7 @@ public actor Agent {
     public func run() async throws {
         if pods != nil { await node.awaitPods() }
         do {
+            try await AdminPlaces.require(configuration.agent)
             // Installs the programs, or takes over those that are installed.
             try await node.start(configuration)
         } catch {
