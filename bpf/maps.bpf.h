@@ -119,7 +119,8 @@ struct {
 } weir_datagrams SEC(".maps");
 
 /* 4-tuple -> origin, from the SYN until the proxy's end is established or the
- * connection fails: handshakes in flight, nothing else. */
+ * connection fails: handshakes in flight, and connections whose accepted socket
+ * had no memory to keep its origin. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -119,8 +119,6 @@ struct AdminServer: Sendable {
 
     /// A socket file that nobody listens on is a killed agent's; one that answers is a running agent's.
     private func prepare(_ path: String) throws {
-        let folder = path.split(separator: "/").dropLast().joined(separator: "/")
-        mkdir("/\(folder)", 0o755)
         try AdminClient(path: path).refuseIfAnswered()
         unlink(path)
     }

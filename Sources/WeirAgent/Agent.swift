@@ -44,6 +44,7 @@ public actor Agent {
         FileLimit.makeRoom(for: 4096)
         if pods != nil { await node.awaitPods() }
         do {
+            try await AdminPlaces.require(configuration.agent)
             // Installs the programs, or takes over those that are installed.
             try await node.start(configuration)
         } catch {

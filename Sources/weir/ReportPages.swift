@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import WeirBench
+import WeirCore
 
 /// A report as files, beside the one that is printed.
 struct ReportPages: ParsableArguments {
@@ -25,13 +26,19 @@ struct ReportPages: ParsableArguments {
     }
 
     static func requireFolder(of path: String) throws {
-        guard access(folder(of: path), W_OK) != 0 else { return }
+        guard access(folder(of: path), W_OK | X_OK) != 0 else { return }
         throw ValidationError(
-            "\(path) cannot be written: \(folder(of: path)) \(String(cString: strerror(errno)).lowercased()).")
+            "\(path) cannot be written: \(folder(of: path)): \(String(cString: strerror(errno)).lowercased()).")
     }
 
     static func write(_ text: String, to path: String) throws {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+        do {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            let cause = (error as? CocoaError)?.underlying as? POSIXError
+            let reason = cause.map { String(cString: strerror($0.code.rawValue)).lowercased() }
+            throw InvalidValue("cannot write \(path): \(reason ?? error.localizedDescription)")
+        }
     }
 
     private static func folder(of path: String) -> String {

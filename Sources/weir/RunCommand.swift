@@ -34,6 +34,7 @@ struct RunCommand: AsyncParsableCommand {
     var command: [String]
 
     func validate() throws {
+        if let summary { try ReportPages.requireFolder(of: summary) }
         if command.isEmpty { throw ValidationError("Name the command to run after --: weir run -- curl http://…") }
         if proxy != nil && mesh != nil {
             throw ValidationError("Give --proxy or --mesh, not both: a mesh brings the address of its proxy.")
@@ -63,7 +64,7 @@ struct RunCommand: AsyncParsableCommand {
             let result = try await RunSession(session).run(launcher: "/proc/self/exe")
             let text = output == .json ? try JSONText.render(result.report) + "\n" : result.text
             if let summary {
-                try text.write(toFile: summary, atomically: true, encoding: .utf8)
+                try ReportPages.write(text, to: summary)
             } else if !quiet {
                 writeError(text)
             }

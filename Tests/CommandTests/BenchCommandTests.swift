@@ -9,7 +9,7 @@ extension Commands {
             (["--only", "conect"], "There is no suite \"conect\"; use connect, latency, stream, scale, harm, proxy."),
             (["--connections", "1,,5"], "--connections takes numbers from 1 to 1000, such as 1,10,100, and not \"\"."),
             (["--connections", "0"], "--connections takes numbers from 1 to 1000, such as 1,10,100, and not \"0\"."),
-            (["--html", "/nowhere/r.html"], "/nowhere/r.html cannot be written: /nowhere no such file or directory."),
+            (["--html", "/nowhere/r.html"], "/nowhere/r.html cannot be written: /nowhere: no such file or directory."),
             (["--merbridge", "/nowhere"], "/nowhere cannot be read: no such file or directory."),
         ])
         func wrongOptionsAreRefusedBeforeAnythingIsMeasured(arguments: [String], sentence: String) throws {

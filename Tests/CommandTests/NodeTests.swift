@@ -35,6 +35,28 @@ extension Commands {
             try weir.succeed(["unload"])
         }
 
+        /// A workload whose namespace has gone, found by each mechanism.
+        @Test(arguments: ["ebpf", "nftables"])
+        func aNamespaceThatIsGone(_ mechanism: String) throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            var namespace: Namespace? = try Namespace()
+            let path = try #require(namespace?.path)
+            let weir = try Installation(
+                ["{name: shop, selector: {netns: \(path)}, mesh: istio}"], mechanism: mechanism)
+            try weir.load()
+            let arguments = ["check", "--category", "workloads"]
+            #expect(try weir.run(arguments).output.contains("√ workload shop is intercepted\n"))
+            namespace = nil
+            let output = Eventually.value { () -> String? in
+                guard let result = try? weir.run(arguments), result.status == 1 else { return nil }
+                return result.output
+            }
+            let gone = "× workload shop is intercepted\n    its network namespace is gone; make it anew"
+            #expect(output?.contains(gone) == true, "\(output ?? "nothing wrong")")
+            try weir.succeed(["unload"])
+        }
+
         /// That the kernel breaks splice for receivers is a warning: the node is fine.
         @Test func accelerationIsTested() throws {
             let weir = try Installation()

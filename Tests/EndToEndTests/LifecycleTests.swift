@@ -95,6 +95,31 @@ extension EndToEnd {
             for stub in stubs { stub.process.stop() }
         }
 
+        /// Where the agent cannot listen, it says so before it changes anything.
+        @Test(arguments: ["occupied", "not of this host", "no folder"])
+        func nowhereToListen(_ what: String) throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let weir = try Installation()
+            let other = try Installation()
+            let agent = try other.startAgent()
+            let listen = what == "not of this host" ? "192.0.2.1:15050" : "127.0.0.1:\(other.listen)"
+            let socket = what == "no folder" ? "/proc/none/weir.sock" : weir.socket
+            try weir.write("agent: {pins: \(weir.pins), socket: \(socket), listen: \"\(listen)\"}\n")
+            let result = try weir.run(["agent"])
+            let sentence =
+                switch what {
+                case "occupied": "weir: cannot listen on \(listen): address already in use; give agent.listen"
+                case "no folder": "weir: cannot make the folder of \(socket): no such file or directory; make it"
+                default: "weir: cannot listen on \(listen): cannot assign requested address; give agent.listen"
+                }
+            #expect(result.status == 2)
+            #expect(result.errors.hasPrefix(sentence) && result.errors.split(separator: "\n").count == 1, "\(result.errors)")
+            #expect(weir.isGone)
+            try other.succeed(["unload"])
+            _ = try agent.wait()
+        }
+
         /// Without an agent, and then with one that takes over.
         @Test func loadWithoutAnAgent() throws {
             let lock = MachineLock(.shared)

@@ -30,6 +30,7 @@ extension EndToEnd {
             let lock = MachineLock(.shared)
             defer { withExtendedLifetime(lock) {} }
             let pod = try Pod(number: 86)
+            let outside = try Listener.outside(of: pod)
             let weir = try Installation([
                 "{name: shop, selector: {netns: \(pod.namespace.path)}, mesh: istio, whenProxyDown: fallback}"
             ])
@@ -39,7 +40,7 @@ extension EndToEnd {
             _ = try Attempt.run("blocking", to: destination, in: pod.application)
             let access = try agent.waitForLine("outcome", in: .errors)
             let record = try JSONDecoder().decode(Access.self, from: Data(access.utf8))
-            #expect(record.outcome == "connect_refused" && record.destination == destination.description)
+            #expect(record.outcome == "closed" && record.destination == destination.description)
             try weir.succeed(["unload"])
             let errors = try agent.wait().errors
             let lines = try errors.split(separator: "\n").filter { $0 != access }.map {
@@ -51,6 +52,7 @@ extension EndToEnd {
             let registered = try #require(errors.split(separator: "\n").first { $0.contains("workload registered") })
             let fields = try JSONDecoder().decode([String: String].self, from: Data(registered.utf8))
             #expect(fields["workload"] == "shop" && fields["mechanism"] == "ebpf")
+            outside.process.stop()
         }
 
         /// What is below the level is not written.

@@ -73,6 +73,28 @@ struct RouteTests {
         }
     }
 
+    /// What the kernel has of a namespace follows its routes, also those that go.
+    @Test func theTableFollows() throws {
+        let name = "weir-test-\(getpid())-follow"
+        defer { Self.run("ip", ["netns", "delete", name]) }
+        #expect(Self.run("ip", ["netns", "add", name]) == 0)
+        for line in Self.links { Self.run("ip", ["-n", name] + line.split(separator: " ").map(String.init)) }
+        let namespace = try NetworkNamespace(path: "/run/netns/\(name)")
+        let maps = try Interceptor.loadPrivately().maps
+        let table = RouteTable(namespace, maps)
+        try table.synchronize(namespace)
+        let prefixes = ["203.0.113.0/24", "10.2.0.2/32"].compactMap { try? CIDR(parsing: $0) }
+        let before = Set(try RouteTable.written(maps)[namespace.cookie] ?? [])
+        #expect(before.isSuperset(of: prefixes))
+        Self.run("ip", ["-n", name, "route", "delete", "203.0.113.0/24"])
+        Self.run("ip", ["-n", name, "addr", "delete", "10.2.0.2/24", "dev", "eth1"])
+        try table.synchronize(namespace)
+        let after = Set(try RouteTable.written(maps)[namespace.cookie] ?? [])
+        #expect(after.isDisjoint(with: prefixes) && after == Set(table.prefixes))
+        try table.clear()
+        #expect(try RouteTable.written(maps)[namespace.cookie] == nil)
+    }
+
     /// What getsockname() says after connect() of a datagram socket, which chooses as TCP does and sends nothing.
     private static func source(of text: String) -> Address? {
         var four = sockaddr_in()

@@ -42,7 +42,7 @@ public struct NodeCheck: Encodable, Sendable {
                 switch name {
                 case "kernel": Self.kernel(configuration)
                 case "privileges": Self.privileges()
-                case "mounts": Self.mounts()
+                case "mounts": Self.mounts(configuration.agent.bpffs)
                 case "foreign": Self.foreign()
                 case "acceleration": Self.acceleration()
                 case "installation": Self.installation(pins)
@@ -107,9 +107,9 @@ public struct NodeCheck: Encodable, Sendable {
         ]
     }
 
-    private static func mounts() -> [Check] {
+    /// - Parameter path: where the BPF file system is to be mounted.
+    private static func mounts(_ path: String) -> [Check] {
         var checks = [attempt("cgroup v2 is mounted") { _ = try Host.cgroupRoot() }]
-        let path = "/sys/fs/bpf"
         let title = "the BPF file system is mounted at \(path)"
         checks.append(
             Host.isBPFFileSystem(path)
