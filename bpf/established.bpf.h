@@ -48,6 +48,7 @@ static __always_inline bool is_target(__u32 port)
 static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
+	struct tcp_sock *tcp = tcp_of(sk);
 	struct weir_tuple tuple = {};
 	struct weir_origin origin = {};
 
@@ -64,6 +65,7 @@ static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	origin.reason = socket->reason;
 	origin.workload = socket->workload;
 	origin.flags = WEIR_SOCKET_ACCEPTED | (socket->flags & WEIR_SOCKET_NAMED);
+	origin.isn = tcp ? PEEK(tcp, write_seq) : 0;
 	note_target(tuple.remote_port);
 	if (bpf_map_update_elem(&weir_origins, &tuple, &origin, BPF_ANY))
 		count(socket->workload, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY,
@@ -71,8 +73,53 @@ static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	socket->flags |= WEIR_SOCKET_SENT;
 }
 
+/* A handshake whose client netfilter has given another source port. */
+struct translated {
+	struct weir_tuple *client; /* as the proxy sees it, until it is found */
+	__u32 isn;
+};
+
+/* Returns: 1: found, look no further. */
+static long compare_handshake(void *map, const struct weir_tuple *client,
+			      const struct weir_origin *origin, struct translated *wanted)
+{
+	struct weir_tuple *seen = wanted->client;
+
+	if (origin->isn != wanted->isn || client->netns != seen->netns ||
+	    client->remote_port != seen->remote_port ||
+	    !is_same_address((const union address *)client->local, (const union address *)seen->local) ||
+	    !is_same_address((const union address *)client->remote, (const union address *)seen->remote))
+		return 0;
+	seen->local_port = client->local_port;
+	return 1;
+}
+
+/*
+ * The handshake of a connection from inside the pod that does not stand under
+ * its 4-tuple.  Where rules redirected connections to the same port, netfilter
+ * remembers them for two minutes (nf_conntrack_tcp_timeout_time_wait), and gives
+ * a connection that has the source port of one of them another
+ * (net/netfilter/nf_nat_core.c, get_unique_tuple).  The sequence number stays.
+ * Few handshakes are in flight, and this is rare: all are looked at.
+ */
+static __noinline struct weir_origin *find_translated(struct bpf_sock_ops *ctx, struct weir_tuple *client)
+{
+	volatile struct bpf_sock_ops *from = ctx;
+	struct translated wanted = {
+		.client = client,
+		.isn = from->rcv_nxt - (__u32)from->bytes_received - 1,
+	};
+	struct weir_route *route = find_route(client->netns, (const union address *)client->local);
+
+	if (!route || !(route->flags & WEIR_ROUTE_LOCAL))
+		return NULL;
+	bpf_for_each_map_elem(&weir_origins, compare_handshake, &wanted, 0);
+	return bpf_map_lookup_elem(&weir_origins, client);
+}
+
 /* What the accepted socket keeps of its client's origin. */
-static __always_inline bool take_origin(struct bpf_sock *sk, const struct weir_tuple *tuple)
+static __always_inline bool take_origin(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
+					const struct weir_tuple *tuple, bool is_pod)
 {
 	struct weir_tuple client = {};
 
@@ -80,6 +127,8 @@ static __always_inline bool take_origin(struct bpf_sock *sk, const struct weir_t
 
 	struct weir_origin *origin = bpf_map_lookup_elem(&weir_origins, &client);
 
+	if (!origin && is_pod)
+		origin = find_translated(ctx, &client);
 	if (!origin)
 		return false;
 
@@ -184,7 +233,7 @@ static __noinline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_sock *sk
 	if (!pod && !was_sent)
 		return;
 	read_tuple(ctx, &tuple);
-	if (!(was_sent && take_origin(sk, &tuple)) && pod)
+	if (!(was_sent && take_origin(ctx, sk, &tuple, pod)) && pod)
 		record_inbound(ctx, sk, &tuple, pod);
 	if (pod && pod->acceleration)
 		meet(ctx, sk, &tuple, pod);

@@ -6,6 +6,34 @@ extension EndToEnd {
     @Suite struct BothInForce {
         private static let title = "is intercepted by Weir alone"
 
+        /// A connection with the source port of one that rules redirected a moment ago: netfilter, which remembers that
+        /// one for two minutes, gives it another port on its way to the proxy.
+        @Test(arguments: Family.allCases)
+        func anotherPortKeepsItsOrigin(_ family: Family) throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 85)
+            let proxy = try Listener.proxy(in: pod)
+            let program = "\(family == .ipv4 ? "ip" : "ip6")tables-nft-restore"
+            try Command.run([program], in: pod.namespace.place, stdin: IPTables.rules(family))
+            let weir = try Installation([.istio(pod, "")])
+            let source = Endpoint(pod.address(family), 45000)
+            func connect(_ destination: Endpoint) throws -> Endpoint? {
+                let options = ["--source", source.address, "--source-port", "\(source.port)"]
+                let attempt = try Attempt.run("bound", to: destination, options: options, in: pod.application)
+                observed("from port \(source.port)", attempt)
+                #expect(attempt.facts?.name == "proxy" && attempt.facts?.origin == destination, "\(attempt)")
+                return attempt.facts?.peer
+            }
+            #expect(try connect(Endpoint(family.destination(60), 80)) == source)
+            try weir.load()
+            let seen = try #require(try connect(Endpoint(family.destination(61), 80)))
+            observed("the proxy sees", seen)
+            #expect(seen.address == source.address && seen.port != source.port)
+            try weir.succeed(["unload"])
+            proxy.process.stop()
+        }
+
         @Test(arguments: ["legacy", "nft"])
         func istio(_ variant: String) throws {
             let pod = try Pod(number: 67)

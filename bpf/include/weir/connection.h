@@ -29,6 +29,7 @@ struct weir_origin {
 	__u8 reason;
 	__u32 workload;
 	__u32 flags;		/* enum weir_socket_flag: those that the accepted socket gets */
+	__u32 isn;		/* the client's initial sequence number */
 };
 
 enum weir_socket_flag {
