@@ -5,13 +5,14 @@
  * A process in a workload calls connect(): connect.bpf.h finds the workload,
  * asks policy.bpf.h what to do, keeps the address asked for in the socket's
  * storage and points the call at the proxy.  When the SYN is about to leave,
- * established.bpf.h writes that address down under the connection's 4-tuple;
+ * handshake.bpf.h writes that address down under the connection's 4-tuple;
  * when the proxy's end is established it takes the address over.
  * original_dst.bpf.h tells it to the proxy, and tells the application the peer
  * that it asked for.  Connections from outside meet inbound.bpf.h, datagrams
  * datagram.bpf.h.  In an accelerated workload pair.bpf.h lets the two sockets of
  * a connection find each other, and redirect.bpf.h passes messages from one
- * straight to the other.  closed.bpf.h writes the record of a connection that ended.
+ * straight to the other; wake.bpf.h is about writers that the kernel forgets then.
+ * closed.bpf.h writes the record of a connection that ended.
  */
 #include "kernel.bpf.h"
 
@@ -24,6 +25,7 @@
 
 #include "connect.bpf.h"
 #include "closed.bpf.h"
+#include "handshake.bpf.h"
 #include "established.bpf.h"
 #include "original_dst.bpf.h"
 #include "inbound.bpf.h"

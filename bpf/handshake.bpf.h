@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Hook 2, first half: the origin goes from the client's socket to the proxy's,
+ * under the 4-tuple while the handshake is in flight, in the accepted socket
+ * from then on.
+ */
+#ifndef WEIR_HANDSHAKE_BPF_H
+#define WEIR_HANDSHAKE_BPF_H
+
+static __always_inline void watch_states(struct bpf_sock_ops *ctx)
+{
+	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+}
+
+static __always_inline struct weir_targets *find_targets(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&weir_targets, &zero);
+}
+
+/* A port in host order, bounded where the verifier sees it: clang knows that it
+ * has 16 bits, and Linux 6.1 does not. */
+static __always_inline __u64 index_of(__u64 port)
+{
+	asm volatile("%0 &= 0xffff" : "+r"(port));
+	return port;
+}
+
+static __always_inline void note_target(__be16 port)
+{
+	struct weir_targets *targets = find_targets();
+	__u64 index = index_of(bpf_ntohs(port));
+
+	if (targets && !targets->ports[index])
+		targets->ports[index] = 1;
+}
+
+static __always_inline bool is_target(__u32 port)
+{
+	struct weir_targets *targets = find_targets();
+	__u64 index = index_of(port);
+
+	return targets && targets->ports[index];
+}
+
+/* The source port is known, the SYN has not left. */
+static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
+{
+	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
+	struct tcp_sock *tcp = tcp_of(sk);
+	struct weir_tuple tuple = {};
+	struct weir_origin origin = {};
+
+	if (!socket)
+		return;
+	watch_states(ctx);
+	socket->flags |= WEIR_SOCKET_CONNECTED;
+	if (socket->verdict == WEIR_VERDICT_DIRECT && !(socket->flags & WEIR_SOCKET_BORROWED))
+		return;
+	read_tuple(ctx, &tuple);
+	__builtin_memcpy(origin.address, socket->origin, sizeof(origin.address));
+	origin.port = socket->origin_port;
+	origin.verdict = socket->verdict;
+	origin.reason = socket->reason;
+	origin.workload = socket->workload;
+	origin.flags = WEIR_SOCKET_ACCEPTED | (socket->flags & WEIR_SOCKET_NAMED);
+	origin.isn = tcp ? PEEK(tcp, write_seq) : 0;
+	note_target(tuple.remote_port);
+	if (bpf_map_update_elem(&weir_origins, &tuple, &origin, BPF_ANY))
+		count(socket->workload, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY,
+		      IPPROTO_TCP);
+	socket->flags |= WEIR_SOCKET_SENT;
+}
+
+/* A handshake whose client netfilter has given another source port. */
+struct translated {
+	struct weir_tuple *client; /* as the proxy sees it, until it is found */
+	__u32 isn;
+};
+
+/* Returns: 1: found, look no further. */
+static long compare_handshake(void *map, const struct weir_tuple *client, const struct weir_origin *origin,
+			      struct translated *wanted)
+{
+	struct weir_tuple *seen = wanted->client;
+
+	if (origin->isn != wanted->isn || client->netns != seen->netns ||
+	    client->remote_port != seen->remote_port ||
+	    !is_same_address((const union address *)client->local, (const union address *)seen->local) ||
+	    !is_same_address((const union address *)client->remote, (const union address *)seen->remote))
+		return 0;
+	seen->local_port = client->local_port;
+	return 1;
+}
+
+/*
+ * The handshake of a connection from inside the pod that does not stand under
+ * its 4-tuple.  Where rules redirected connections to the same port, netfilter
+ * remembers them for two minutes (nf_conntrack_tcp_timeout_time_wait), and gives
+ * a connection that has the source port of one of them another
+ * (net/netfilter/nf_nat_core.c, get_unique_tuple).  The sequence number stays.
+ * Few handshakes are in flight, and this is rare: all are looked at.
+ */
+static __noinline struct weir_origin *find_translated(struct bpf_sock_ops *ctx, struct weir_tuple *client)
+{
+	volatile struct bpf_sock_ops *from = ctx;
+	struct translated wanted = {
+		.client = client,
+		.isn = from->rcv_nxt - (__u32)from->bytes_received - 1,
+	};
+	struct weir_route *route = find_route(client->netns, (const union address *)client->local);
+
+	if (!route || !(route->flags & WEIR_ROUTE_LOCAL))
+		return NULL;
+	bpf_for_each_map_elem(&weir_origins, compare_handshake, &wanted, 0);
+	return bpf_map_lookup_elem(&weir_origins, client);
+}
+
+/* What the accepted socket keeps of its client's origin. */
+static __always_inline bool take_origin(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
+					const struct weir_tuple *tuple, bool is_pod)
+{
+	struct weir_tuple client = {};
+
+	turn_tuple(&client, tuple);
+
+	struct weir_origin *origin = bpf_map_lookup_elem(&weir_origins, &client);
+
+	if (!origin && is_pod)
+		origin = find_translated(ctx, &client);
+	if (!origin)
+		return false;
+
+	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!socket)
+		return true; /* getsockopt() finds the origin under the 4-tuple */
+	socket->workload = origin->workload;
+	socket->flags = origin->flags;
+	socket->direction = WEIR_OUTBOUND;
+	socket->verdict = origin->verdict;
+	socket->reason = origin->reason;
+	__builtin_memcpy(socket->origin, origin->address, sizeof(socket->origin));
+	socket->origin_port = origin->port;
+	bpf_map_delete_elem(&weir_origins, &client);
+	return true;
+}
+
+#endif
