@@ -2,7 +2,7 @@ import Foundation
 
 /// What test processes that were killed could not clean up themselves.
 public enum Leftovers {
-    /// Removes namespaces, cgroups and directories of test processes that are gone.
+    /// Removes namespaces, programs, cgroups and directories of test processes that are gone.
     static func sweep() {
         each { name, remove in
             guard let pid = owner(of: name), kill(pid, 0) != 0, errno == ESRCH else { return }
@@ -34,6 +34,10 @@ public enum Leftovers {
     private static func each(_ body: (_ name: String, _ remove: () -> Void) -> Void) {
         for name in names(in: "/run/netns") { body(name) { Namespace.remove(name) } }
         for name in names(in: "/tmp") { body(name) { try? FileManager.default.removeItem(atPath: "/tmp/\(name)") } }
+        // What is attached is so by its pin alone.
+        for name in names(in: "/sys/fs/bpf") {
+            body(name) { try? FileManager.default.removeItem(atPath: "/sys/fs/bpf/\(name)") }
+        }
         for root in [Cgroup.root, Cgroup.memoryRoot].compactMap(\.self) {
             for name in names(in: root) { body(name) { Cgroup.remove("\(root)/\(name)") } }
         }
