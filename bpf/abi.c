@@ -54,6 +54,7 @@ ASSERT_SIZE(weir_interface_key, 24);
 ASSERT_SIZE(weir_interface, 24);
 ASSERT_SIZE(weir_tuple, 48);
 ASSERT_SIZE(weir_origin, 32);
+ASSERT_SIZE(weir_client, 16);
 ASSERT_SIZE(weir_socket, 40);
 ASSERT_SIZE(weir_datagrams, 8 + 8 * 20);
 ASSERT_SIZE(weir_listener, 16);

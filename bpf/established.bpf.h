@@ -91,7 +91,7 @@ static __noinline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_sock *sk
 	if (!pod && !was_sent)
 		return;
 	read_tuple(ctx, &tuple);
-	if (!(was_sent && take_origin(ctx, sk, &tuple, pod)) && pod)
+	if (!(was_sent && take_origin(ctx, sk, &tuple)) && pod)
 		record_inbound(ctx, sk, &tuple, pod);
 	if (pod && pod->acceleration)
 		meet(ctx, sk, &tuple, pod);

@@ -44,6 +44,23 @@ static __always_inline bool is_target(__u32 port)
 	return targets && targets->ports[index];
 }
 
+static __always_inline struct weir_client *client_of(__u32 isn)
+{
+	__u32 slot = isn % WEIR_CLIENT_SLOTS;
+
+	return bpf_map_lookup_elem(&weir_clients, &slot);
+}
+
+/* Where the handshake stands, if the accepted socket sees another source port than the client has. */
+static __always_inline void note_client(const struct weir_tuple *tuple, __u32 isn)
+{
+	struct weir_client *client = client_of(isn);
+
+	if (client)
+		*client =
+			(struct weir_client){ .netns = tuple->netns, .isn = isn, .port = tuple->local_port };
+}
+
 /* The source port is known, the SYN has not left. */
 static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
@@ -67,59 +84,40 @@ static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	origin.flags = WEIR_SOCKET_ACCEPTED | (socket->flags & WEIR_SOCKET_NAMED);
 	origin.isn = tcp ? PEEK(tcp, write_seq) : 0;
 	note_target(tuple.remote_port);
+	note_client(&tuple, origin.isn);
 	if (bpf_map_update_elem(&weir_origins, &tuple, &origin, BPF_ANY))
 		count(socket->workload, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY,
 		      IPPROTO_TCP);
 	socket->flags |= WEIR_SOCKET_SENT;
 }
 
-/* A handshake whose client netfilter has given another source port. */
-struct translated {
-	struct weir_tuple *client; /* as the proxy sees it, until it is found */
-	__u32 isn;
-};
-
-/* Returns: 1: found, look no further. */
-static long compare_handshake(void *map, const struct weir_tuple *client, const struct weir_origin *origin,
-			      struct translated *wanted)
-{
-	struct weir_tuple *seen = wanted->client;
-
-	if (origin->isn != wanted->isn || client->netns != seen->netns ||
-	    client->remote_port != seen->remote_port ||
-	    !is_same_address((const union address *)client->local, (const union address *)seen->local) ||
-	    !is_same_address((const union address *)client->remote, (const union address *)seen->remote))
-		return 0;
-	seen->local_port = client->local_port;
-	return 1;
-}
-
 /*
- * The handshake of a connection from inside the pod that does not stand under
- * its 4-tuple.  Where rules redirected connections to the same port, netfilter
- * remembers them for two minutes (nf_conntrack_tcp_timeout_time_wait), and gives
- * a connection that has the source port of one of them another
- * (net/netfilter/nf_nat_core.c, get_unique_tuple).  The sequence number stays.
- * Few handshakes are in flight, and this is rare: all are looked at.
+ * The handshake of a connection that does not stand under its 4-tuple.  Where
+ * rules redirected connections to the same port, netfilter remembers them for
+ * two minutes (nf_conntrack_tcp_timeout_time_wait), and gives a connection that
+ * has the source port of one of them another (net/netfilter/nf_nat_core.c,
+ * get_unique_tuple).  The sequence number stays.
  */
-static __noinline struct weir_origin *find_translated(struct bpf_sock_ops *ctx, struct weir_tuple *client)
+static __always_inline struct weir_origin *find_translated(struct bpf_sock_ops *ctx,
+							   struct weir_tuple *client)
 {
 	volatile struct bpf_sock_ops *from = ctx;
-	struct translated wanted = {
-		.client = client,
-		.isn = from->rcv_nxt - (__u32)from->bytes_received - 1,
-	};
-	struct weir_route *route = find_route(client->netns, (const union address *)client->local);
+	__u32 isn = from->rcv_nxt - (__u32)from->bytes_received - 1;
+	const struct weir_client *noted = client_of(isn);
 
-	if (!route || !(route->flags & WEIR_ROUTE_LOCAL))
+	if (!noted || noted->isn != isn || noted->netns != client->netns)
 		return NULL;
-	bpf_for_each_map_elem(&weir_origins, compare_handshake, &wanted, 0);
-	return bpf_map_lookup_elem(&weir_origins, client);
+	client->local_port = noted->port;
+
+	struct weir_origin *origin = bpf_map_lookup_elem(&weir_origins, client);
+
+	/* The slot may be another client's by now. */
+	return origin && origin->isn == isn ? origin : NULL;
 }
 
 /* What the accepted socket keeps of its client's origin. */
 static __always_inline bool take_origin(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
-					const struct weir_tuple *tuple, bool is_pod)
+					const struct weir_tuple *tuple)
 {
 	struct weir_tuple client = {};
 
@@ -127,7 +125,7 @@ static __always_inline bool take_origin(struct bpf_sock_ops *ctx, struct bpf_soc
 
 	struct weir_origin *origin = bpf_map_lookup_elem(&weir_origins, &client);
 
-	if (!origin && is_pod)
+	if (!origin)
 		origin = find_translated(ctx, &client);
 	if (!origin)
 		return false;

@@ -129,6 +129,15 @@ struct {
 	__type(value, struct weir_origin);
 } weir_origins SEC(".maps");
 
+/* A client's initial sequence number modulo WEIR_CLIENT_SLOTS -> the client: how
+ * a handshake is found whose source port netfilter has changed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEIR_CLIENT_SLOTS);
+	__type(key, __u32);
+	__type(value, struct weir_client);
+} weir_clients SEC(".maps");
+
 /* Ports that weir_origins may have entries for: sockets accepted at others need
  * not look.  Filled before the SYN leaves, never emptied. */
 struct {

@@ -15,6 +15,7 @@ public final class Maps: Sendable {
     public let socks: Map
     public let datagrams: Map
     public let origins: Map
+    public let clients: Map
     public let targets: Map
     public let listeners: Map
     public let counters: Map
@@ -28,7 +29,7 @@ public final class Maps: Sendable {
 
     static let names = [
         "weir_podslots", "weir_pods", "weir_cgroups", "weir_policies", "weir_owners", "weir_prefixes", "weir_routes",
-        "weir_uports", "weir_ifaces", "weir_socks", "weir_datagrams", "weir_origins", "weir_targets",
+        "weir_uports", "weir_ifaces", "weir_socks", "weir_datagrams", "weir_origins", "weir_clients", "weir_targets",
         "weir_listeners", "weir_counters", "weir_ends", "weir_pairs", "weir_peers", "weir_queues",
         "weir_paths", "weir_flows", "weir_settings",
     ]
@@ -47,6 +48,7 @@ public final class Maps: Sendable {
         socks = try open("weir_socks")
         datagrams = try open("weir_datagrams")
         origins = try open("weir_origins")
+        clients = try open("weir_clients")
         targets = try open("weir_targets")
         listeners = try open("weir_listeners")
         counters = try open("weir_counters")
@@ -73,6 +75,7 @@ public final class Maps: Sendable {
         try body(socks)
         try body(datagrams)
         try body(origins)
+        try body(clients)
         try body(targets)
         try body(listeners)
         try body(counters)

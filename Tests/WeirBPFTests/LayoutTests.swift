@@ -15,7 +15,7 @@ import Testing
         "weir_interface_key": MemoryLayout<weir_interface_key>.size,
         "weir_interface": MemoryLayout<weir_interface>.size, "weir_tuple": MemoryLayout<weir_tuple>.size,
         "weir_origin": MemoryLayout<weir_origin>.size, "weir_targets": 65536,  // an array too long for Swift to import
-        "weir_socket": MemoryLayout<weir_socket>.size,
+        "weir_client": MemoryLayout<weir_client>.size, "weir_socket": MemoryLayout<weir_socket>.size,
         "weir_datagrams": MemoryLayout<weir_datagrams>.size, "weir_listener": MemoryLayout<weir_listener>.size,
         "weir_counter_key": MemoryLayout<weir_counter_key>.size, "weir_counter": MemoryLayout<weir_counter>.size,
         "weir_flow": MemoryLayout<weir_flow>.size, "weir_settings": MemoryLayout<weir_settings>.size,
@@ -64,6 +64,7 @@ import Testing
             ("weir_routes", MemoryLayout<weir_destination>.size, MemoryLayout<weir_route>.size),
             ("weir_socks", 4, MemoryLayout<weir_socket>.size), ("weir_datagrams", 4, MemoryLayout<weir_datagrams>.size),
             ("weir_origins", MemoryLayout<weir_tuple>.size, MemoryLayout<weir_origin>.size),
+            ("weir_clients", 4, MemoryLayout<weir_client>.size),
             ("weir_listeners", MemoryLayout<weir_listener>.size, 8),
             ("weir_counters", MemoryLayout<weir_counter_key>.size, MemoryLayout<weir_counter>.size),
             ("weir_ends", 4, MemoryLayout<weir_end>.size),

@@ -32,6 +32,14 @@ struct weir_origin {
 	__u32 isn;		/* the client's initial sequence number */
 };
 
+/* Value of weir_clients: who sent the SYN with this sequence number. */
+struct weir_client {
+	__u64 netns;
+	__u32 isn;
+	__be16 port;	/* its source port */
+	__u16 pad;
+};
+
 enum weir_socket_flag {
 	WEIR_SOCKET_CONNECTED = 1 << 0,	/* it called connect() */
 	WEIR_SOCKET_BOUND = 1 << 1,	/* its source address was chosen by Weir */
