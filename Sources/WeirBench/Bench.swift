@@ -35,6 +35,16 @@ public struct Bench {
         BenchLeftovers.remove()
         let interruption = Interruption()
         defer { BenchLeftovers.remove(Names.own) }
+        do {
+            return try measure(interruption)
+        } catch {
+            // Processes that were killed for it make others fail first.
+            try interruption.check()
+            throw error
+        }
+    }
+
+    private func measure(_ interruption: Interruption) throws -> Report {
         let cases = Case.mechanisms.filter { $0 != .merbridge || options.merbridge != nil }
         let suites = suites
         for suite in suites { progress.plan(seconds: suite.planned(cases.count) * Double(sittings)) }
