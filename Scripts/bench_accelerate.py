@@ -21,7 +21,7 @@ class Pods:
         return [
             f"{{name: {name}, selector: {{netns: /run/netns/{name}}}, acceleration: {acceleration}, "
             + (f"accelerationBudget: {budget}, " if budget else "") +
-            f"proxy: {{outbound: 15001, inbound: 15006, uids: [{uid}], reads: untilEmpty}}}}"
+            f"proxy: {{outbound: 15001, inbound: 15006, uids: [{uid}], reads: untilEmpty}}, applicationReads: untilEmpty}}"
             for name, uid in ((self.near, 1337), (self.far, 0))
         ]
 

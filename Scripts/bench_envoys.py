@@ -111,7 +111,8 @@ def envoys(bench, options, Result, run, say, scopes=("proxies", "full")):
     workloads = []
     for scope, pods in sets.items():
         workloads += [
-            f"{{name: {name}, selector: {{netns: /run/netns/{name}}}, mesh: istio, acceleration: \"{scope}\"}}"
+            f"{{name: {name}, selector: {{netns: /run/netns/{name}}}, mesh: istio, acceleration: \"{scope}\", "
+            "applicationReads: untilEmpty}"
             for name in (pods.near, pods.far)
         ]
     bench.configure(workloads)

@@ -62,6 +62,13 @@ static __always_inline bool may_receive(__u32 acceleration, __u8 role)
 	return acceleration & (role == WEIR_END_PROXY ? WEIR_ACCELERATE_PROXY : WEIR_ACCELERATE_APPLICATIONS);
 }
 
+/* It takes a short read for "empty", so bytes of the stack have to join the queue of messages. */
+static __always_inline bool needs_queue(__u32 acceleration, __u8 role)
+{
+	return acceleration &
+	       (role == WEIR_END_PROXY ? WEIR_ACCELERATE_PROXY_QUEUE : WEIR_ACCELERATE_APPLICATION_QUEUE);
+}
+
 /* What the short cut may do for the workload of a namespace, now. */
 static __always_inline __u32 acceleration_of(__u64 netns)
 {
@@ -76,9 +83,12 @@ static __always_inline void want_peer(struct bpf_sock *sk, const struct weir_wor
 				      __u8 verdict)
 {
 	__u8 role = attempt->facts & PROXY_FACTS ? WEIR_END_PROXY : WEIR_END_APPLICATION;
-	bool is_near = verdict != WEIR_VERDICT_DIRECT || (route && route->flags & WEIR_ROUTE_LOCAL) ||
-		       is_loopback(&attempt->destination) || find_route(0, &attempt->destination);
-	bool is_wanted = is_near && may_join(workload->acceleration, role);
+	bool is_inside = (route && route->flags & WEIR_ROUTE_LOCAL) || is_loopback(&attempt->destination);
+	bool is_near = verdict != WEIR_VERDICT_DIRECT || is_inside || find_route(0, &attempt->destination);
+	/* What a proxy calls inside its pod is an application, which has to join, too. */
+	bool is_alone = role == WEIR_END_PROXY && is_inside &&
+			!may_join(workload->acceleration, WEIR_END_APPLICATION);
+	bool is_wanted = is_near && !is_alone && may_join(workload->acceleration, role);
 	struct weir_end *end =
 		bpf_sk_storage_get(&weir_ends, sk, 0, is_wanted ? BPF_SK_STORAGE_GET_F_CREATE : 0);
 
@@ -124,18 +134,16 @@ static __always_inline __u64 join(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
 		count_left_out(side->workload, path);
 		return 0;
 	}
-	if (side->role == WEIR_END_PROXY && acceleration & WEIR_ACCELERATE_ONE_QUEUE)
+	if (needs_queue(acceleration, side->role))
 		side->one_queue = !bpf_sock_hash_update(ctx, &weir_queues, &cookie, BPF_NOEXIST);
 	return cookie;
 }
 
-static __always_inline void fill_side(struct weir_side *side, const struct weir_end *end, struct bpf_sock *sk,
-				      __u32 sent_isn)
+static __always_inline void fill_side(struct weir_side *side, const struct weir_end *end, struct bpf_sock *sk)
 {
 	side->socket = (__u64)sk;
 	side->netns = end->netns;
 	side->role = end->role;
-	side->first = sent_isn + 1;
 	side->workload = end->workload;
 }
 
@@ -190,7 +198,7 @@ static __noinline void on_connected(struct bpf_sock_ops *ctx, struct bpf_sock *s
 	__builtin_memcpy(pair->remote, tuple.remote, sizeof(pair->remote));
 	pair->local_port = tuple.local_port;
 	pair->remote_port = tuple.remote_port;
-	fill_side(&pair->sides[0], end, sk, (__u32)(key >> 32));
+	fill_side(&pair->sides[0], end, sk);
 	pair->sides[0].cookie = join(ctx, sk, &pair->sides[0], acceleration_of(end->netns));
 	if (!pair->sides[0].cookie) {
 		bpf_map_delete_elem(&weir_pairs, &key);
@@ -244,7 +252,7 @@ static __noinline void meet(struct bpf_sock_ops *ctx, struct bpf_sock *sk, const
 	end->workload = pod->id;
 	end->role = accepted_role(sk, tuple, pod);
 	end->side = 1;
-	fill_side(&pair->sides[1], end, sk, (__u32)key);
+	fill_side(&pair->sides[1], end, sk);
 
 	__u32 theirs = acceleration_of(pair->sides[0].netns);
 

@@ -88,19 +88,9 @@ static __always_inline __u32 guard(struct weir_side *from, const struct weir_sid
 		return WEIR_PATH_REDIRECT;
 	if (read != written)
 		return arrived != written ? WEIR_PATH_IN_FLIGHT : WEIR_PATH_UNREAD;
-	/* A reader that waits for more than one byte, inside the kernel's read of the stack, would
-	 * not see the queue. Proxies have no such reads. */
-	if (to->role == WEIR_END_APPLICATION && written != from->first)
-		return WEIR_PATH_AFTER_STACK;
 	if (!backlog.is_empty && (backlog.bytes >= budget || from->unread_messages >= budget / MESSAGE_SHARE))
 		return WEIR_PATH_OVER_BUDGET;
 	return is_under_pressure(own) ? WEIR_PATH_PRESSURE : WEIR_PATH_REDIRECT;
-}
-
-/* It takes a short read for "empty", and joined when that was not known yet. */
-static __always_inline bool lacks_queue(__u32 acceleration, const struct weir_side *to)
-{
-	return to->role == WEIR_END_PROXY && acceleration & WEIR_ACCELERATE_ONE_QUEUE && !to->one_queue;
 }
 
 static __always_inline __u32 choose_path(struct weir_side *from, const struct weir_side *to,
@@ -111,7 +101,10 @@ static __always_inline __u32 choose_path(struct weir_side *from, const struct we
 
 	if (!to->workload)
 		return WEIR_PATH_NO_PEER;
-	if (!may_receive(acceleration, to->role) || lacks_queue(acceleration, to))
+	if (!may_receive(acceleration, to->role))
+		return WEIR_PATH_SCOPE;
+	/* It joined when nobody had said that it needs one, or there was no room. */
+	if (needs_queue(acceleration, to->role) && !to->one_queue)
 		return WEIR_PATH_SCOPE;
 	if (from->netns != to->netns)
 		acceleration = acceleration_of(from->netns);

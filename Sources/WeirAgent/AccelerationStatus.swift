@@ -12,11 +12,32 @@ public struct AccelerationStatus: Codable, Sendable {
     /// What `acceleration: auto` may do.
     var scope: AccelerationScope {
         let scopes: [SelfTest.Permission.Use: AccelerationScope] = [
-            .proxiesReceive: .proxy, .shortReadersReceive: .oneQueue, .applicationsSend: .senders,
+            .proxiesReceive: .proxy, .shortReadersReceive: .proxyQueue, .applicationsSend: .senders,
             .applicationsReceive: .applications,
         ]
         let allowed = (test?.permissions ?? []).filter { $0.refusal == nil }
         return AccelerationScope(allowed.compactMap { scopes[$0.use] })
+    }
+
+    /// Why the short cut does less for a workload than it asks for, and what to do; nil: it does what is asked.
+    /// - Parameter scope: what it does.
+    func limit(of workload: Workload, _ wanted: Acceleration, _ scope: AccelerationScope) -> String? {
+        guard let test else { return "acceleration does nothing: \(problem ?? "its test failed")" }
+        func refusal(_ use: SelfTest.Permission.Use) -> String {
+            test.permissions.first { $0.use == use }?.refusal ?? "this kernel allows it to others only"
+        }
+        if wanted == .full && !scope.contains(.applications) {
+            return workload.applicationReads == .untilShort
+                ? "acceleration: full leaves its applications out: \(refusal(.shortReadersReceive))"
+                : "acceleration: full leaves its applications out until applicationReads says how they read: "
+                    + refusal(.applicationsReceive)
+        }
+        guard !scope.contains(.proxy) else { return nil }
+        switch workload.proxyReads {
+        case .unknown: return "acceleration leaves its proxy out until proxy.reads says how it reads"
+        case .untilEmpty: return "acceleration leaves its proxy out: \(refusal(.proxiesReceive))"
+        case .untilShort: return "acceleration leaves its proxy out: \(refusal(.shortReadersReceive))"
+        }
     }
 
     /// Runs the test and logs its result.

@@ -29,6 +29,8 @@ public struct AgentStatus: Codable, Sendable {
         public var because: String
         /// Why it is not intercepted now; nil when it is.
         public var problem: String?
+        /// Why the short cut does less for it than it asks for; nil when it does that, or nothing is asked.
+        public var limit: String?
         /// Connections that Weir's own proxy took while the workload's did not listen.
         public var fallbackConnections: UInt64?
         /// By what the proxy's own connections are known: "uid 1337, gid 1337".

@@ -16,6 +16,9 @@ public struct MeshedPod: Sendable, Hashable {
     /// The names of the containers that are its proxies.
     public let proxies: [String]
     public let policy: PolicySpecification
+    /// How the mesh's proxy reads.
+    public let proxyReads: ReadHabit
+    public let acceleration: AccelerationSettings
     /// The init container that will have written iptables rules by the time the application starts; nil for none.
     public let iptablesContainer: String?
 
@@ -67,7 +70,9 @@ extension Membership {
         return .meshed(
             MeshedPod(
                 mesh: marks.profile.name, proxies: proxies.map(\.name),
-                policy: try policy(pod, marks.profile, proxies), iptablesContainer: initial?.name))
+                policy: try policy(pod, marks.profile, proxies), proxyReads: marks.profile.proxyReads,
+                acceleration: try AccelerationSettings(annotations: pod.annotations),
+                iptablesContainer: initial?.name))
     }
 
     private static func intercept(_ pod: Pod) throws(InvalidValue) -> Bool? {

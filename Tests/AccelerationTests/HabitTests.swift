@@ -62,17 +62,25 @@ extension Acceleration {
             #expect(try node.messages()[.redirect, default: 0] == 0)
         }
 
-        /// Nothing is redirected to applications, so all of theirs are as ever.
-        @Test(arguments: Habit.allCases)
-        func applications(_ habit: Habit) async throws {
-            let node = try await ShortCutNode(.proxies, budget: Self.budget)
+        /// Nothing is redirected to applications of which nobody says how they read, so all of theirs is as ever.
+        @Test(arguments: Habit.allCases, [WeirCore.Acceleration.proxies, .full])
+        func applicationsOfUnknownHabits(_ habit: Habit, _ scope: WeirCore.Acceleration) async throws {
+            let node = try await ShortCutNode(scope, budget: Self.budget, application: .unknown)
             for size in Self.sizes { try expectAll(habit, size, .application, node) }
             #expect(try node.messages()[.redirect, default: 0] == 0)
         }
 
         @Test(arguments: Habit.allCases.filter { !$0.isBroken })
-        func applicationsUnderFull(_ habit: Habit) async throws {
+        func applicationsOfKnownHabits(_ habit: Habit) async throws {
             let node = try await ShortCutNode(.full, budget: Self.budget)
+            for size in Self.sizes { try expectAll(habit, size, .application, node) }
+            #expect(try node.messages()[.redirect, default: 0] > 0)
+        }
+
+        /// One queue is for all who do not care how their bytes came, too.
+        @Test(arguments: Habit.allCases.filter { !$0.isBroken || $0 == .edgeShort })
+        func applicationsThatStopAtAShortRead(_ habit: Habit) async throws {
+            let node = try await ShortCutNode(.full, budget: Self.budget, application: .untilShort)
             for size in Self.sizes { try expectAll(habit, size, .application, node) }
             #expect(try node.messages()[.redirect, default: 0] > 0)
         }

@@ -15,7 +15,7 @@ extension Acceleration {
             let family: Family
             let budget: Int
             let aborts: Bool
-            /// The proxies stop at a short read.
+            /// Both ends stop at a short read.
             var stopsShort = false
 
             var testDescription: String {
@@ -46,7 +46,8 @@ extension Acceleration {
         func everyByteArrivesInOrder(_ example: Case) async throws {
             let proxy = "proxy: {outbound: 15001, inbound: 15006, uid: \(Pod.proxyID), reads: untilShort}"
             let node = try await ShortCutNode(
-                .full, budget: example.budget, proxy: example.stopsShort ? proxy : "mesh: istio")
+                .full, budget: example.budget, proxy: example.stopsShort ? proxy : "mesh: istio",
+                application: example.stopsShort ? .untilShort : .untilEmpty)
             let traffic = try run(example, node, seconds: Self.seconds)
             let messages = try node.messages()
             observed(example.testDescription, "caller \(traffic.calling); called \(traffic.called); \(messages)")

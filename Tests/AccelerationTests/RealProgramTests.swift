@@ -8,17 +8,22 @@ extension Acceleration {
     @Suite struct RealPrograms {
         private static let seconds = ProcessInfo.processInfo.environment["WEIR_TRAFFIC_SECONDS"] ?? "2"
 
-        @Test(arguments: ["proxies", "full", "auto"])
-        func throughTwoEnvoys(_ scope: String) throws {
+        /// What the workloads say, and whether bytes are redirected to applications by it.
+        @Test(
+            arguments: [
+                ("acceleration: proxies", false), ("acceleration: auto", false), ("acceleration: full", false),
+                ("acceleration: full, applicationReads: untilShort", true),
+            ])
+        func throughTwoEnvoys(_ scope: String, _ reachesApplications: Bool) throws {
             let chain = try Chain(scope)
             try expectWrk(chain, scope, "8080/small")
             try expectWrk(chain, scope, "8080/large")
             try expectWrk(chain, scope, "8082/small")
             try expectHTTP2(chain, scope, "8081/small")
             try expectHTTP2(chain, scope, "8081/large")
-            // Whoever says `full` says that no application splices; the self-test says why.
-            let ports = [8080, 8082, 8083] + (scope == "full" ? [] : [8084])
-            if scope != "full" { try expectWrk(chain, scope, "8084/small") }
+            // Whoever says how applications read says that none splices.
+            let ports = [8080, 8082, 8083] + (reachesApplications ? [] : [8084])
+            if !reachesApplications { try expectWrk(chain, scope, "8084/small") }
             for port in ports { try expectWholeBodies(chain, scope, port) }
             #expect(try chain.redirectedMessages() > 0)
             try chain.weir.succeed(["unload"])
@@ -77,7 +82,7 @@ extension Acceleration {
             neighbours = try Neighbours()
             weir = try Installation(
                 neighbours.pods.map {
-                    "{name: \($0.name), selector: {netns: \($0.path)}, mesh: istio, acceleration: \(scope)}"
+                    "{name: \($0.name), selector: {netns: \($0.path)}, mesh: istio, \(scope)}"
                 })
             agent = try weir.startAgent()
             large = Data((0..<(1 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) })

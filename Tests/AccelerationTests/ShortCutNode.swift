@@ -14,13 +14,16 @@ final class ShortCutNode {
     private let lock = MachineLock(.shared)
     private let budget: Int
     private let proxy: String
+    private let application: ReadHabit
 
     /// - Parameters:
     ///   - scope: `acceleration` of both pods.
     ///   - budget: in bytes.
     ///   - proxy: YAML of a workload that says what its proxy is.
+    ///   - application: how its applications are said to read.
     init(
-        _ scope: WeirCore.Acceleration, budget: Int = 256 << 10, proxy: String = "mesh: istio", unguarded: Bool = false
+        _ scope: WeirCore.Acceleration, budget: Int = 256 << 10, proxy: String = "mesh: istio",
+        application: ReadHabit = .untilEmpty, unguarded: Bool = false
     ) async throws {
         neighbours = try Neighbours()
         interceptor = try Interceptor.loadPrivately(unguarded: unguarded)
@@ -30,13 +33,14 @@ final class ShortCutNode {
             loaded: interceptor)
         self.budget = budget
         self.proxy = proxy
+        self.application = application
         try await accelerate(scope)
     }
 
     /// Changes the scope of both pods, with connections open or not.
     func accelerate(_ scope: WeirCore.Acceleration) async throws {
         let workloads = neighbours.pods.map { pod in
-            "  - {name: \(pod.name), selector: {netns: \(pod.path)}, \(proxy)}\n"
+            "  - {name: \(pod.name), selector: {netns: \(pod.path)}, \(proxy), applicationReads: \(application)}\n"
         }
         let text = "acceleration: \(scope.rawValue)\naccelerationBudget: \(budget)\nworkloads:\n\(workloads.joined())"
         try await node.apply(try Configuration(yaml: text), watching: false)

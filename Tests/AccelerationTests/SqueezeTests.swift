@@ -23,7 +23,8 @@ extension Acceleration {
         func theAgentWakesIt(_ server: String) throws {
             let neighbours = try Neighbours()
             let weir = try Installation([
-                "{name: writer, selector: {netns: \(neighbours.pods[0].path)}, mesh: istio, acceleration: full}"
+                "{name: writer, selector: {netns: \(neighbours.pods[0].path)}, mesh: istio, acceleration: full, "
+                    + "applicationReads: untilEmpty}"
             ])
             let lock = MachineLock(.shared)
             let agent = try weir.startAgent()

@@ -28,7 +28,8 @@ extension Commands {
             Case(
                 name: "an unknown key", workloads: [istio("shop", "netns: /n", ", colour: red")],
                 sentence: "FILE:4: workloads[0].colour: there is no such key; the keys here are name, selector, mesh, "
-                    + "proxy, whenProxyDown, originFrom, mechanism, followPassed, acceleration, accelerationBudget, annotations, outbound, inbound, ipv6, dns",
+                    + "proxy, whenProxyDown, originFrom, mechanism, followPassed, annotations, outbound, inbound, ipv6, dns, "
+                    + "acceleration, accelerationBudget, applicationReads",
                 isWrong: true),
             Case(
                 name: "a port out of range",

@@ -39,6 +39,43 @@ extension EndToEnd {
             #expect(try installation.workloads().isEmpty)
         }
 
+        /// What a pod's annotations say goes before the node's word, and may change while the pod runs.
+        @Test func annotationsSayTheAcceleration() throws {
+            let full = #""weir.io/acceleration": "full", "weir.io/application-reads": "untilEmpty""#
+            let annotations = [
+                "", #""weir.io/acceleration": "off""#, full, #""weir.io/acceleration": "full""#,
+                #""weir.io/acceleration": "fast""#,
+            ]
+            let pods = try annotations.enumerated().map { try SimulatedPod(number: $0, annotations: $1) }
+            let server = try FakeAPIServer()
+            for pod in pods { try server.put(pod.object) }
+            let installation = try Installation()
+            try installation.configure([], acceleration: "auto", kubernetes: server)
+            let agent = try installation.startAgent()
+            try agent.waitForLine("pods are known", in: .errors)
+            let added = try installation.cni("add", pods)
+            #expect(added.intercepted == 4)
+            #expect(added.problems.first?.contains("should be one of off, proxies, full, auto") == true)
+
+            func accelerated() throws -> [String?] {
+                struct List: Decodable {
+                    struct Workload: Decodable {
+                        let name: String
+                        let acceleration: String?
+                    }
+                    let workloads: [Workload]
+                }
+                let list = try Weir.read(List.self, ["workloads", "--config", installation.file]).workloads
+                return pods.map { pod in list.first { $0.name == "shop/\(pod.name)" }?.acceleration }
+            }
+            #expect(try accelerated() == ["proxies", nil, "proxies, applications", "proxies", nil])
+            #expect(try installation.run(["status"]).output.contains("shop/cart-3: acceleration: full leaves its"))
+
+            try server.put(pods[2].object.replacing(full, with: #""weir.io/acceleration": "off""#))
+            #expect(Eventually.value { (try? accelerated()[2]) == .some(nil) ? true : nil } == true)
+            try installation.succeed(["unload"])
+        }
+
         /// The runtime's name of the namespace and the one that a later agent finds it by are two; the rules are one
         /// pod's all the same.
         @Test("Pods by nftables where the kernel refuses BPF programs, for agents that come and go")

@@ -39,7 +39,8 @@ public final class Installation: Sendable {
     /// - Parameter kubernetes: where the agent asks for the pods of a node "node-1"; nil: it takes none.
     /// - Parameter mechanism: the node's.
     public func configure(
-        _ workloads: [String], mechanism: String = "ebpf", agent: String = "", kubernetes: FakeAPIServer? = nil
+        _ workloads: [String], mechanism: String = "ebpf", acceleration: String = "off", agent: String = "",
+        kubernetes: FakeAPIServer? = nil
     ) throws {
         let pods = try kubernetes.map {
             ", kubernetes: {enabled: true, node: node-1, kubeconfig: \(try $0.kubeconfig())}"
@@ -52,6 +53,7 @@ public final class Installation: Sendable {
             agent: {pins: \(pins), socket: \(socket), listen: "127.0.0.1:\(listen)"\(pods ?? ""), \(agent)}
             workloads:\(workloads.isEmpty ? " []" : "")
             \(list.joined())
+            acceleration: "\(acceleration)"
             """
         try write(text)
     }

@@ -133,20 +133,8 @@ extension ShortCutTests {
         #expect(try lab.bytes(.redirect) == 100 * 16384)
     }
 
-    /// Once a message to an application took the stack, its reader may sit where it would not see the queue.
-    @Test func nothingOvertakesOnTheWayToAnApplication() throws {
-        let lab = try ShortCutLab(budget: 1024)
-        let pair = try lab.connect(.a, to: (.a, .application), loopback: true)
-        for _ in 0..<3 { try pair.caller.send([UInt8](repeating: 1, count: 1024)) }
-        #expect(try pair.callee.receive(exactly: 3072).count == 3072)
-        try pair.caller.send([2])
-        #expect(try lab.messages(.redirect) == 1 && lab.messages(.overBudget) == 1)
-        #expect(try lab.messages(.afterStack) == 1)
-        #expect(try pair.callee.receive(exactly: 1) == [2])
-    }
-
     /// What is queued outlives the programs, and the connection goes on without them.
-    @Test(arguments: [AccelerationScope.all, [.proxy, .oneQueue, .senders]])
+    @Test(arguments: [AccelerationScope.all, [.proxy, .proxyQueue, .senders]])
     func queuedBytesOutliveTheInstallation(_ scope: AccelerationScope) throws {
         func connected() throws -> StreamPair {
             let lab = try ShortCutLab(scope)
@@ -216,7 +204,7 @@ extension ShortCutTests {
     /// Where there is room for one connection only, a second takes the stack; one that comes later does not.
     @Test(arguments: [("weir_pairs", 1), ("weir_peers", 2), ("weir_queues", 1)])
     func connectionsWithoutRoomTakeTheStack(_ map: String, _ entries: UInt32) throws {
-        let lab = try ShortCutLab([.proxy, .oneQueue, .senders], room: [map: entries])
+        let lab = try ShortCutLab([.proxy, .proxyQueue, .senders], room: [map: entries])
         func exchange(_ pair: StreamPair) throws {
             try pair.caller.send([1, 2, 3])
             #expect(try pair.callee.receive(exactly: 3) == [1, 2, 3])

@@ -149,7 +149,11 @@ actor PodKeeper {
 
     func putInForce(_ uid: String) async throws {
         guard let record = pods[uid], let meshed = record.meshed, let attachment = record.attachment else { return }
-        let workload = Workload(name: record.name, selector: .pod(uid), mesh: meshed.mesh, policy: meshed.policy)
+        let acceleration = meshed.acceleration
+        let workload = Workload(
+            name: record.name, selector: .pod(uid), mesh: meshed.mesh, acceleration: acceleration.scope,
+            accelerationBudget: acceleration.budget, proxyReads: meshed.proxyReads,
+            applicationReads: acceleration.applicationReads ?? .unknown, policy: meshed.policy)
         try await node.putPod(workload, in: attachment.namespace, isEmpty: attachment.isNew)
         pods[uid]?.attachment?.meshed = meshed
         pods[uid]?.problem = nil

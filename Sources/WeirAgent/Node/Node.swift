@@ -100,6 +100,8 @@ public actor Node {
         }
         guard problems.isEmpty else { throw NodeError(problems: problems) }
         configuration = new
+        // Before the first pod, whose start would wait for it.
+        if new.acceleration != .off && ebpf != nil { tested = tested ?? AccelerationStatus.test(logger) }
         for one in gone { (one.present.workload, one.present.problem) = (one.workload, one.problem) }
         let kept = resolved + pods + gone.map(\.present.resolved)
         let wanted = Set(kept.map(\.identifier))
@@ -142,14 +144,20 @@ public actor Node {
             return try putNFT(resolved, choice, watching: watching, anew: anew)
         }
         let fallbackPort = try fallbackPort(for: resolved)
+        let (acceleration, limit) = try acceleration(of: resolved, ebpf)
         let id = try ebpf.enter(
-            resolved, prepared: slot, fallbackPort: fallbackPort, acceleration: try acceleration(of: resolved, ebpf),
+            resolved, prepared: slot, fallbackPort: fallbackPort, acceleration: acceleration,
             budget: resolved.workload.accelerationBudget ?? configuration.accelerationBudget, watching: watching)
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
         try ebpf.steer(resolved, id: id, isEmpty: isEmpty)
         let hasRules = try resolved.isPod && complement(resolved, anew: anew)
         let workload = NodeWorkload(resolved, id: id, choice: choice, fallback: fallback)
+        workload.limit = limit
+        if let limit, limit != workloads[resolved.identifier]?.limit {
+            logger.warning(
+                "acceleration is limited", metadata: ["workload": "\(resolved.workload.name)", "reason": "\(limit)"])
+        }
         if hasRules && watching { workload.rules = try RulesKeeper(resolved.namespacePath) }
         workloads[resolved.identifier] = workload
         announce(resolved, choice)
@@ -158,12 +166,16 @@ public actor Node {
     /// What the short cut does for a workload. Both ends are told by their namespaces, which host workloads share.
     private func acceleration(
         of resolved: ResolvedWorkload, _ ebpf: EBPFMechanism
-    ) throws(BPFError) -> AccelerationScope {
-        let wanted = resolved.workload.acceleration ?? configuration.acceleration
-        guard resolved.isPod, wanted != .off else { return [] }
-        if tested == nil { tested = AccelerationStatus.test(logger) }
-        guard try ebpf.interceptor.hasShortCut else { return [] }
-        return wanted.scope(proxy: resolved.workload.proxyReads, allowed: tested?.scope ?? [])
+    ) throws(BPFError) -> (AccelerationScope, limit: String?) {
+        let workload = resolved.workload
+        let wanted = workload.acceleration ?? configuration.acceleration
+        guard resolved.isPod, wanted != .off else { return ([], nil) }
+        let tested = tested ?? AccelerationStatus.test(logger)
+        self.tested = tested
+        guard try ebpf.interceptor.hasShortCut else { return ([], tested.limit(of: workload, wanted, [])) }
+        let scope = wanted.scope(
+            proxy: workload.proxyReads, application: workload.applicationReads, allowed: tested.scope)
+        return (scope, tested.limit(of: workload, wanted, scope))
     }
 
     /// The rules are in force before the kernel forgets the workload, so that no connection is decided by neither.

@@ -17,6 +17,8 @@ final class NodeWorkload {
     var rules: RulesKeeper?
     /// Why it is not intercepted now.
     var problem: String?
+    /// Why the short cut does less for it than it asks for.
+    var limit: String?
 
     init(_ resolved: ResolvedWorkload, id: UInt32, choice: MechanismChoice, fallback: FallbackProxy?) {
         self.resolved = resolved
@@ -30,7 +32,8 @@ final class NodeWorkload {
         AgentStatus.WorkloadStatus(
             id: id, name: resolved.workload.name, selector: "\(resolved.workload.selector)",
             mesh: resolved.workload.mesh ?? "custom", mechanism: choice.mechanism.rawValue, because: choice.because,
-            problem: problem, fallbackConnections: fallback?.counters.accepted, proxy: resolved.proxyIdentity)
+            problem: problem, limit: limit, fallbackConnections: fallback?.counters.accepted,
+            proxy: resolved.proxyIdentity)
     }
 
     /// Whether the selector still means what it meant: a namespace or cgroup made anew under the same name is another.

@@ -145,7 +145,7 @@ public struct NodeCheck: Encodable, Sendable {
                 let title = "the short cut may be used: \(one.use.title)"
                 let hint =
                     one.use == .applicationsReceive
-                    ? "acceleration: full redirects to them all the same; for applications that use none of these" : nil
+                    ? "acceleration: full does, to those that use none of these: say so with applicationReads" : nil
                 return one.refusal.map { warn(title, $0, hint: hint) } ?? pass(title)
             }
         } catch {

@@ -15,9 +15,13 @@ public struct WorkloadReport: Codable, Sendable {
     public var mechanism: String
     public var policy: UInt32
     public var whenProxyDown: String
+    /// Whose sockets get bytes past the stack, as the kernel has it: "proxies, applications"; nil for nobody's.
+    public var acceleration: String?
     /// Seconds since 1970.
     public var since: Double
     public var problem: String?
+    /// Why the short cut does less for it than it asks for; only while an agent runs.
+    public var limit: String?
     /// By what the proxy's own connections are known: "uid 1337, gid 1337"; only while an agent runs.
     public var proxy: String?
     /// Only of pods.
@@ -52,7 +56,11 @@ public struct WorkloadReport: Codable, Sendable {
         (id, name, mesh, selector) = (one.id, one.name, more?.mesh, more?.selector)
         (mechanism, policy, whenProxyDown) = (Mechanism.ebpf.rawValue, one.policy, one.whenProxyDown)
         (since, problem) = (Double(one.value.since_ns) / 1e9, more?.problem)
-        (proxy, pod) = (more?.proxy, more?.pod)
+        (limit, proxy, pod) = (more?.limit, more?.proxy, more?.pod)
+        let scope = AccelerationScope(rawValue: one.value.acceleration)
+        let receivers = [(AccelerationScope.proxy, "proxies"), (.applications, "applications")]
+            .filter { scope.contains($0.0) }.map(\.1)
+        acceleration = receivers.isEmpty ? nil : receivers.joined(separator: ", ")
     }
 
     private init(_ one: NotedWorkload, _ more: AgentStatus.WorkloadStatus?) {
@@ -67,7 +75,10 @@ public struct WorkloadReport: Codable, Sendable {
     public static func table(_ workloads: [WorkloadReport]) -> Table {
         let hasPods = workloads.contains { $0.pod != nil }
         var table = Table(
-            ["workload", "mesh", "proxy", "selector", "identity", "mechanism", "policy", "proxy down", "since"]
+            [
+                "workload", "mesh", "proxy", "selector", "identity", "mechanism", "policy", "proxy down", "accelerated",
+                "since",
+            ]
                 + (hasPods ? ["node", "addresses"] : []), numeric: [6])
         for one in workloads {
             let pod = one.pod.map { [$0.node, $0.addresses.joined(separator: ",")] } ?? ["-", "-"]
@@ -75,7 +86,7 @@ public struct WorkloadReport: Codable, Sendable {
                 [
                     one.name, one.mesh ?? "-", one.proxy ?? "-", one.selector ?? "-", one.identity, one.mechanism,
                     one.mechanism == Mechanism.nftables.rawValue ? "-" : "\(one.policy)", one.whenProxyDown,
-                    Quantity.age(seconds: Double(time(nil)) - one.since),
+                    one.acceleration ?? "-", Quantity.age(seconds: Double(time(nil)) - one.since),
                 ] + (hasPods ? pod : []))
         }
         return table
@@ -137,7 +148,7 @@ public struct NodeStatus: Encodable, Sendable {
         }
         lines.append("workloads  \(workloads.count)")
         if !workloads.isEmpty { lines += ["", WorkloadReport.table(workloads).text] }
-        for one in workloads { if let problem = one.problem { lines.append("\(one.name): \(problem)") } }
+        for one in workloads { lines += [one.problem, one.limit].compactMap { $0 }.map { "\(one.name): \($0)" } }
         for pod in agent?.kubernetes?.problems ?? [] { lines.append("\(pod.name): \(pod.reason)") }
         return lines.joined(separator: "\n")
     }

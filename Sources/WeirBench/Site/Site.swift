@@ -124,7 +124,7 @@ final class Site {
                 name: name, selector: .netns(path), mesh: "istio", mechanism: mechanism, policy: policy)
             // The load generator and Envoy read until a socket is empty.
             workload.acceleration = side.case == .accelerated ? .full : .off
-            workload.proxyReads = .untilEmpty
+            (workload.proxyReads, workload.applicationReads) = (.untilEmpty, .untilEmpty)
             return workload
         }
     }

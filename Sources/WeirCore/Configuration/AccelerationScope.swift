@@ -16,7 +16,9 @@ public struct AccelerationScope: OptionSet, Hashable, Sendable {
     public static let applications = AccelerationScope(rawValue: WEIR_ACCELERATE_APPLICATIONS.rawValue)
 
     /// Its proxy takes a short read for "empty", and receives only with the stack's bytes in the same queue.
-    public static let oneQueue = AccelerationScope(rawValue: WEIR_ACCELERATE_ONE_QUEUE.rawValue)
+    public static let proxyQueue = AccelerationScope(rawValue: WEIR_ACCELERATE_PROXY_QUEUE.rawValue)
+    /// So do its applications.
+    public static let applicationQueue = AccelerationScope(rawValue: WEIR_ACCELERATE_APPLICATION_QUEUE.rawValue)
 
     public static let all: AccelerationScope = [.proxy, .senders, .applications]
 }

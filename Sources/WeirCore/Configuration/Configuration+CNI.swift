@@ -26,9 +26,7 @@ extension Configuration.CNI {
         if let bool = map.take("install")?.bool() { install = bool }
         if let path = map.take("binDir")?.absolutePath() { binDir = path }
         if let path = map.take("confDir")?.absolutePath() { confDir = path }
-        if let word = map.take("failurePolicy")?.word(of: FailurePolicy.allCases.map(\.rawValue)) {
-            failurePolicy = FailurePolicy(rawValue: word) ?? failurePolicy
-        }
+        if let word = map.take("failurePolicy")?.word(of: FailurePolicy.self) { failurePolicy = word }
         if let value = map.take("excludeNamespaces"),
             let names = value.list("namespaces", { $0.string("the name of a namespace") })
         {

@@ -45,12 +45,8 @@ extension Configuration {
 
     private mutating func read(_ root: YAMLValue) {
         guard var map = YAMLMapping(root, "the file") else { return }
-        if let word = map.take("mechanism")?.word(of: Mechanism.allCases.map(\.rawValue)) {
-            mechanism = Mechanism(rawValue: word) ?? mechanism
-        }
-        if let word = map.take("acceleration")?.word(of: Acceleration.allCases.map(\.rawValue)) {
-            acceleration = Acceleration(rawValue: word) ?? acceleration
-        }
+        if let word = map.take("mechanism")?.word(of: Mechanism.self) { mechanism = word }
+        if let word = map.take("acceleration")?.word(of: Acceleration.self) { acceleration = word }
         if let budget = map.take("accelerationBudget")?.accelerationBudget() { accelerationBudget = budget }
         if let value = map.take("agent") { agent.read(value) }
         if let value = map.take("log") { log.read(value) }
@@ -114,12 +110,8 @@ extension Configuration.Agent {
 extension Configuration.Log {
     fileprivate mutating func read(_ value: YAMLValue) {
         guard var map = YAMLMapping(value, "the log's settings") else { return }
-        if let word = map.take("format")?.word(of: Format.allCases.map(\.rawValue)) {
-            format = Format(rawValue: word) ?? format
-        }
-        if let word = map.take("level")?.word(of: Level.allCases.map(\.rawValue)) {
-            level = Level(rawValue: word) ?? level
-        }
+        if let word = map.take("format")?.word(of: Format.self) { format = word }
+        if let word = map.take("level")?.word(of: Level.self) { level = word }
         map.finish()
     }
 }
@@ -136,7 +128,7 @@ extension Configuration.Proxy {
 
 extension YAMLValue {
     /// Bytes.
-    func accelerationBudget() -> Int? { number("a number of bytes", in: 1024...(64 << 20)) }
+    func accelerationBudget() -> Int? { number("a number of bytes", in: AccelerationSettings.budgets) }
 
     func absolutePath() -> String? {
         guard let path = string("a path") else { return nil }

@@ -9,7 +9,7 @@ struct PolicyReader {
     let profile: Profile?
     private(set) var annotations: [String: String] = [:]
     private(set) var proxyCgroup: String?
-    let proxyReads: ProxyReads
+    let proxyReads: ReadHabit
     private var policy: PolicySpecification
     private var isSound = true
 

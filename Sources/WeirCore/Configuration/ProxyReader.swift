@@ -2,7 +2,7 @@
 struct ProxyReader {
     private(set) var policy = PolicySpecification(dialect: .custom)
     private(set) var cgroup: String?
-    private(set) var reads = ProxyReads.unknown
+    private(set) var reads = ReadHabit.unknown
 
     /// - Parameter isNamespace: whether the workload is a network namespace, in which the proxy runs too.
     /// - Returns: nil when something is wrong, which is noted.
@@ -12,9 +12,7 @@ struct ProxyReader {
         if let value = map.take("outbound") { readOutbound(value) }
         readPorts(&map)
         readIdentity(&map)
-        if let word = map.take("reads")?.word(of: ProxyReads.allCases.map(\.rawValue)) {
-            reads = ProxyReads(rawValue: word) ?? .unknown
-        }
+        if let word = map.take("reads")?.word(of: ReadHabit.self) { reads = word }
         map.finish()
         if policy.outboundPort == nil && policy.inboundPort == nil && value.problems.problems.count == before {
             value.complain("has no port; add outbound: PORT, inbound: PORT or both")

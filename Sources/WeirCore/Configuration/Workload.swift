@@ -16,7 +16,9 @@ public struct Workload: Hashable, Sendable, Codable {
     /// In bytes; nil: what the node's configuration says.
     public var accelerationBudget: Int?
     /// The profile's; of a proxy that is described by numbers, what the file says.
-    public var proxyReads: ProxyReads
+    public var proxyReads: ReadHabit
+    /// How the workload's applications read; `acceleration: full` asks.
+    public var applicationReads: ReadHabit
     /// Whether connections that are left alone are followed to their end, for records with bytes; it costs each of
     /// them about as much as redirecting.
     public var followPassed: Bool
@@ -26,8 +28,8 @@ public struct Workload: Hashable, Sendable, Codable {
     public init(
         name: String, selector: Selector, mesh: String? = nil, annotations: [String: String] = [:],
         proxyCgroup: String? = nil, whenProxyDown: WhenProxyDown = .refuse, mechanism: Mechanism? = nil,
-        acceleration: Acceleration? = nil, accelerationBudget: Int? = nil, proxyReads: ProxyReads = .unknown,
-        followPassed: Bool = false, policy: PolicySpecification
+        acceleration: Acceleration? = nil, accelerationBudget: Int? = nil, proxyReads: ReadHabit = .unknown,
+        applicationReads: ReadHabit = .unknown, followPassed: Bool = false, policy: PolicySpecification
     ) {
         self.name = name
         self.selector = selector
@@ -39,6 +41,7 @@ public struct Workload: Hashable, Sendable, Codable {
         self.acceleration = acceleration
         self.accelerationBudget = accelerationBudget
         self.proxyReads = proxyReads
+        self.applicationReads = applicationReads
         self.followPassed = followPassed
         self.policy = policy
     }

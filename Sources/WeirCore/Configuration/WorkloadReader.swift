@@ -15,13 +15,8 @@ struct WorkloadReader {
         let proxy = map.take("proxy")
         let down = map.take("whenProxyDown")?.word(of: WhenProxyDown.allCases.map(\.word))
         let origin = map.take("originFrom")?.word(of: ["getsockopt", "getsockname"])
-        let mechanism = map.take("mechanism")?.word(of: Mechanism.allCases.map(\.rawValue))
+        let mechanism = map.take("mechanism")?.word(of: Mechanism.self)
         let follow = map.take("followPassed")?.bool()
-        let acceleration = map.take("acceleration")
-        let budget = map.take("accelerationBudget")?.accelerationBudget()
-        if let acceleration, let selector, selector.key != "netns" {
-            acceleration.complain("is for namespaces: both ends are told by their network namespaces; remove it")
-        }
         var policy: PolicyReader?
         switch (mesh, proxy) {
         case (let mesh?, nil):
@@ -36,33 +31,50 @@ struct WorkloadReader {
         // The other keys are known even where there is no policy to read them into.
         var reader = policy ?? PolicyReader(profile: .istio)
         reader.read(&map, quietly: policy == nil)
+        let acceleration = Self.acceleration(&map, reader.annotations)
+        if acceleration.scope != nil, let selector, selector.key != "netns" {
+            value.complain(
+                "has acceleration, which is for namespaces: both ends are told by their network namespaces; remove it")
+        }
         map.finish()
         guard let name, let selector, policy != nil, var specification = reader.finish(value) else { return }
         specification.originFromSocketName = origin == "getsockname"
         workload = Workload(
             name: name, selector: selector, mesh: reader.profile?.name, annotations: reader.annotations,
             proxyCgroup: reader.proxyCgroup, whenProxyDown: down.flatMap(WhenProxyDown.init(word:)) ?? .refuse,
-            mechanism: mechanism.flatMap(Mechanism.init(rawValue:)),
-            acceleration: Self.acceleration(acceleration, reader.annotations, value), accelerationBudget: budget,
-            proxyReads: reader.proxyReads, followPassed: follow ?? false,
+            mechanism: mechanism,
+            acceleration: acceleration.scope, accelerationBudget: acceleration.budget, proxyReads: reader.proxyReads,
+            applicationReads: acceleration.applicationReads ?? .unknown, followPassed: follow ?? false,
             policy: specification)
     }
 
-    /// The key's word, else the annotation's.
+    /// The keys' values, else the annotations'.
     private static func acceleration(
-        _ key: YAMLValue?, _ annotations: [String: String], _ workload: YAMLValue
-    ) -> Acceleration? {
-        let said = key?.word(of: Acceleration.allCases.map(\.rawValue)).flatMap(Acceleration.init(rawValue:))
-        do {
-            let annotated = try Acceleration(annotations: annotations)
-            if let key, annotated != nil {
-                key.complain("stands beside the annotation \(Acceleration.annotation); leave one of the two")
+        _ map: inout YAMLMapping, _ annotations: [String: String]
+    ) -> AccelerationSettings {
+        func take(_ key: String, _ annotation: String) -> YAMLValue? {
+            let value = map.take(key)
+            if annotations[annotation] != nil {
+                value?.complain("stands beside the annotation \(annotation); leave one of the two")
             }
-            return said ?? annotated
-        } catch {
-            workload.complain("has the annotation \(Acceleration.annotation): \(error.sentence)")
-            return nil
+            return value
         }
+        var said = AccelerationSettings()
+        do {
+            said = try AccelerationSettings(annotations: annotations)
+        } catch {
+            map.value.complain("has an annotation that is wrong: \(error.sentence)")
+        }
+        if let key = take("acceleration", AccelerationSettings.scopeKey) {
+            said.scope = key.word(of: Acceleration.self)
+        }
+        if let key = take("accelerationBudget", AccelerationSettings.budgetKey) {
+            said.budget = key.accelerationBudget()
+        }
+        if let key = take("applicationReads", AccelerationSettings.applicationReadsKey) {
+            said.applicationReads = key.word(of: ReadHabit.self)
+        }
+        return said
     }
 
     private static func name(_ map: inout YAMLMapping) -> String? {

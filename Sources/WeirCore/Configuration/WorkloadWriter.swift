@@ -38,11 +38,14 @@ struct WorkloadWriter {
         writer.value(
             "originFrom", policy.originFromSocketName ? "getsockname" : "getsockopt", origin: origin("originFrom"))
         writer.value("followPassed", workload.followPassed, origin: origin("followPassed"))
-        if let acceleration = workload.acceleration, workload.annotations[Acceleration.annotation] == nil {
-            writer.value("acceleration", acceleration.rawValue, origin: origin("acceleration"))
-        }
-        if let budget = workload.accelerationBudget {
-            writer.value("accelerationBudget", "\(budget)", origin: origin("accelerationBudget"))
+        let reads = workload.applicationReads
+        let keys = [
+            ("acceleration", workload.acceleration?.rawValue, AccelerationSettings.scopeKey),
+            ("accelerationBudget", workload.accelerationBudget.map { "\($0)" }, AccelerationSettings.budgetKey),
+            ("applicationReads", reads == .unknown ? nil : reads.rawValue, AccelerationSettings.applicationReadsKey),
+        ]
+        for (key, text, annotation) in keys where workload.annotations[annotation] == nil {
+            if let text { writer.value(key, text, origin: origin(key)) }
         }
         if let mechanism = workload.mechanism {
             writer.value("mechanism", mechanism.rawValue, origin: origin("mechanism"))

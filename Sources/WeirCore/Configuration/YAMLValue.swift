@@ -88,6 +88,10 @@ struct YAMLValue {
         return nil
     }
 
+    func word<Word: RawRepresentable<String> & CaseIterable>(of _: Word.Type) -> Word? {
+        word(of: Word.allCases.map(\.rawValue)).flatMap(Word.init(rawValue:))
+    }
+
     /// The items of a list. A single scalar is not a list of one.
     func items(_ what: String) -> [YAMLValue]? {
         guard let sequence = node.sequence else {

@@ -9,11 +9,11 @@ public struct Profile: Hashable, Sendable {
     public let exemptInboundPorts: [ExemptPort]
     /// What each annotation sets, in the order in which they are applied.
     public let annotations: [Annotation]
-    public let proxyReads: ProxyReads
+    public let proxyReads: ReadHabit
 
     public init(
         name: String, defaults: PolicySpecification, exemptInboundPorts: [ExemptPort] = [],
-        annotations: [Annotation] = [], proxyReads: ProxyReads
+        annotations: [Annotation] = [], proxyReads: ReadHabit
     ) {
         self.name = name
         self.defaults = defaults

@@ -24,7 +24,6 @@ public struct MessagePath: RawRepresentable, Hashable, Sendable {
     public static let inFlight = MessagePath(WEIR_PATH_IN_FLIGHT)
     public static let unread = MessagePath(WEIR_PATH_UNREAD)
     public static let overBudget = MessagePath(WEIR_PATH_OVER_BUDGET)
-    public static let afterStack = MessagePath(WEIR_PATH_AFTER_STACK)
     public static let noPeer = MessagePath(WEIR_PATH_NO_PEER)
     public static let scope = MessagePath(WEIR_PATH_SCOPE)
     public static let pressure = MessagePath(WEIR_PATH_PRESSURE)

@@ -29,12 +29,11 @@ struct weir_side {
 	__u64 redirected;	/* bytes that it sent past the stack */
 	__u64 messages[WEIR_MESSAGE_PATHS];	/* that it sent, by path */
 	__u32 workload;	/* 0: not known yet */
-	__u32 first;	/* sequence number of its first byte */
 	__u32 unread_bytes;	/* redirected by it since its peer was last seen with an empty queue */
 	__u32 unread_messages;
 	__u8 role;	/* enum weir_end_role */
 	__u8 one_queue;	/* it is in weir_queues */
-	__u8 pad[6];
+	__u8 pad[2];
 };
 
 /* Value of weir_pairs, under both initial sequence numbers: two sockets with equal addresses in two namespaces differ by

@@ -81,7 +81,6 @@ const char *weir_reason_sentence(__u32 reason);
 	X(IN_FLIGHT, "in_flight", "earlier bytes of this direction are still on their way through the stack") \
 	X(UNREAD, "unread", "the peer has not read earlier bytes that came through the stack") \
 	X(OVER_BUDGET, "over_budget", "the peer has a budget of redirected bytes unread") \
-	X(AFTER_STACK, "after_stack", "an earlier message to this application took the stack, after which nothing may overtake") \
 	X(NO_PEER, "no_peer", "the peer is not known, or one of the two is closing") \
 	X(SCOPE, "scope", "the acceleration of one of the two workloads does not go so far") \
 	X(PRESSURE, "pressure", "the node's TCP memory is scarce, and only the stack waits for some") \

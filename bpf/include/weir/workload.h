@@ -28,7 +28,8 @@ enum weir_acceleration {
 	WEIR_ACCELERATE_PROXY = 1 << 0,		/* its proxy receives redirected bytes */
 	WEIR_ACCELERATE_SENDERS = 1 << 1,	/* its applications' sockets may be members, and so send them */
 	WEIR_ACCELERATE_APPLICATIONS = 1 << 2,	/* its applications receive them */
-	WEIR_ACCELERATE_ONE_QUEUE = 1 << 3,	/* its proxy only with bytes of the stack in the same queue */
+	WEIR_ACCELERATE_PROXY_QUEUE = 1 << 3,	/* its proxy only with bytes of the stack in the same queue */
+	WEIR_ACCELERATE_APPLICATION_QUEUE = 1 << 4, /* its applications likewise */
 };
 
 /* Value of weir_pods and weir_cgroups. */
