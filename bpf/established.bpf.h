@@ -155,10 +155,6 @@ static __noinline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	volatile struct bpf_sock_ops *from = ctx;
 	__u32 new_state = from->args[1];
-
-	if (new_state != BPF_TCP_CLOSE && new_state != BPF_TCP_ESTABLISHED)
-		return;
-
 	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 
 	if (socket && new_state == BPF_TCP_ESTABLISHED)
@@ -169,6 +165,12 @@ static __noinline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	struct weir_end *end = end_of(sk);
 	struct weir_pair *pair = pair_of(end);
 
+	if (pair && (new_state == BPF_TCP_FIN_WAIT1 || new_state == BPF_TCP_LAST_ACK))
+		begin_leaving(sk, end, pair);
+	if (pair && (new_state == BPF_TCP_CLOSE_WAIT || new_state == BPF_TCP_CLOSING))
+		on_peer_left(ctx, sk, end, pair);
+	if (new_state != BPF_TCP_CLOSE)
+		return;
 	/* Only the end that is recorded has a start: the other one may be followed because of its pair. */
 	if (socket && socket->started_ns)
 		on_close(ctx, sk, socket, end, pair);

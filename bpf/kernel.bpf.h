@@ -21,6 +21,7 @@
 #define IPPROTO_UDP 17
 #define SOL_IP 0
 #define SOL_IPV6 41
+#define TCP_USER_TIMEOUT 18
 #define TCP_NOTSENT_LOWAT 25
 #define SO_ORIGINAL_DST 80 /* IP6T_SO_ORIGINAL_DST has the same number */
 
@@ -88,6 +89,7 @@ struct sock {
 	kuid_t sk_uid;
 	void *sk_user_data; /* of a socket in a sockmap: its sk_psock, with flags in the lowest bits */
 	int sk_rx_dst_ifindex;
+	__u8 sk_shutdown; /* RCV_SHUTDOWN | SEND_SHUTDOWN: close() sets both */
 };
 struct inet_sock {
 	struct sock sk;

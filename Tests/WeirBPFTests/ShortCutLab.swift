@@ -117,6 +117,14 @@ final class ShortCutLab {
         try interceptor.maps.readPaths().filter { $0.path == path }.reduce(0) { $0 + $1.sockets }
     }
 
+    /// What the agent does every two seconds.
+    /// - Returns: how many writers it has met.
+    func wakeWriters() throws -> Int {
+        let writers = try ForgottenWriters(interceptor.maps)
+        let found = try writers.find()
+        return try held.filter { found.contains($0.value.cookie) }.reduce(0) { try $0 + writers.wake(in: $1.value) }
+    }
+
     /// Gives both pods an address, and follows.
     func addAddress(_ address: String) throws {
         for side in Side.allCases {

@@ -190,6 +190,22 @@ extension ShortCutTests {
         #expect(try lab.leftOut(.zeroCopy) >= 1 && lab.messages(.redirect) == 0)
     }
 
+    /// The kernel does not know what is unread in a queue, and closes without the reset that would tell the writer.
+    @Test(arguments: [false, true])
+    func aWriterLearnsThatItsReaderHasLeft(_ isHalfClosed: Bool) throws {
+        let lab = try ShortCutLab([.proxy, .proxyQueue, .senders])
+        func leave() throws -> StreamSocket {
+            let pair = try Self.connect(lab, .samePod, .ipv4)
+            if isHalfClosed { #expect(shutdown(pair.callee.raw, Int32(SHUT_WR)) == 0) }
+            try pair.caller.fill()
+            return pair.caller
+        }
+        let writer = try leave()
+        // No FIN tells of the end that comes after a half-close; the agent looks for such writers.
+        if isHalfClosed { #expect(Eventually.value { (try? lab.wakeWriters()) == 1 ? true : nil } == true) }
+        #expect(try writer.error(within: 10) == ETIMEDOUT)
+    }
+
     /// Somebody else's programs, which come first, have put the sockets into a map of theirs: another Weir's.
     @Test func socketsOfAnotherMapAreLeftAlone() throws {
         let other = try ShortCutLab()

@@ -46,6 +46,26 @@ final class StreamSocket {
         }
     }
 
+    /// Sends until nobody takes anything any more.
+    func fill() throws(BPFError) {
+        let bytes = [UInt8](repeating: 7, count: 1 << 16)
+        var room = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
+        while poll(&room, 1, 500) > 0 {
+            let count = Glibc.send(raw, bytes, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+            if count < 0 && errno != EAGAIN { try check(-errno, "send", "\(bytes.count) bytes") }
+        }
+    }
+
+    /// SO_ERROR, when there is one; 0 when none comes.
+    func error(within seconds: Int32) throws -> Int32 {
+        var event = pollfd(fd: raw, events: 0, revents: 0)
+        poll(&event, 1, seconds * 1000)
+        var error: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(raw, SOL_SOCKET, SO_ERROR, &error, &size)
+        return error
+    }
+
     /// What one read gives, empty at the end of the stream; with `flags` such as MSG_DONTWAIT.
     func receive(upTo size: Int, flags: Int32 = 0) throws(BPFError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: size)

@@ -134,7 +134,7 @@ final class EBPFMechanism {
         }
     }
 
-    /// Wakes writers of the short cut that ran out of TCP memory, and that the kernel has forgotten.
+    /// Wakes writers of the short cut that the kernel has forgotten: they ran out of TCP memory, or their readers left.
     func wakeWriters() {
         do {
             guard looksForWriters == true else { return }
@@ -144,12 +144,12 @@ final class EBPFMechanism {
                 guard let keeper = routes[cookie] else { continue }
                 let count = try writers.wake(in: keeper.namespace)
                 logger.warning(
-                    "woke writers that ran out of TCP memory",
+                    "woke writers that ran out of TCP memory, or whose readers have left",
                     metadata: ["namespace": "\(keeper.namespace.path)", "sockets": "\(count)"])
             }
         } catch {
             logger.error(
-                "a writer of the short cut that runs out of TCP memory will not be woken",
+                "writers of the short cut that the kernel forgets will not be woken",
                 metadata: ["error": "\(error)"])
             looksForWriters = false
         }

@@ -33,7 +33,8 @@ struct weir_side {
 	__u32 unread_messages;
 	__u8 role;	/* enum weir_end_role */
 	__u8 one_queue;	/* it is in weir_queues */
-	__u8 pad[2];
+	__u8 left;	/* it closes or has closed, and reads nothing more */
+	__u8 pad;
 };
 
 /* Value of weir_pairs, under both initial sequence numbers: two sockets with equal addresses in two namespaces differ by
