@@ -8,7 +8,7 @@
  * TCP memory of the node, or of the writer's cgroup, has run out, its writers
  * would wait for ever.  The agent looks for them with the first program, and
  * wakes them with the second; so it does with those whose reader has left, as
- * far as no FIN has told them (pair.bpf.h).
+ * far as no FIN has told them (leave.bpf.h).
  */
 #ifndef WEIR_WAKE_BPF_H
 #define WEIR_WAKE_BPF_H
