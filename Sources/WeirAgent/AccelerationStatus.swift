@@ -22,9 +22,8 @@ public struct AccelerationStatus: Codable, Sendable {
     /// Why the short cut does less for a workload than it asks for, and what to do; nil: it does what is asked.
     /// - Parameter scope: what it does.
     func limit(of workload: Workload, _ wanted: Acceleration, _ scope: AccelerationScope) -> String? {
-        guard let test else { return "acceleration does nothing: \(problem ?? "its test failed")" }
         func refusal(_ use: SelfTest.Permission.Use) -> String {
-            test.permissions.first { $0.use == use }?.refusal ?? "this kernel allows it to others only"
+            test?.permissions.first { $0.use == use }?.refusal ?? problem ?? ""
         }
         if wanted == .full && !scope.contains(.applications) {
             return workload.applicationReads == .untilShort

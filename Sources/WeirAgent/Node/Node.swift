@@ -27,7 +27,7 @@ public actor Node {
     let loaded: Interceptor?
     /// Since when this process sees installations that were taken over from.
     var predecessorsSince: ContinuousClock.Instant?
-    /// What the kernel's self-test said; nil until a workload asks for acceleration.
+    /// What the kernel's self-test said; nil while nothing asks for acceleration, or may.
     private(set) var tested: AccelerationStatus?
     /// Gets the maps, once there are any.
     nonisolated let installations: AsyncStream<Maps>
@@ -100,8 +100,8 @@ public actor Node {
         }
         guard problems.isEmpty else { throw NodeError(problems: problems) }
         configuration = new
-        // Before the first pod, whose start would wait for it.
-        if new.acceleration != .off && ebpf != nil { tested = tested ?? AccelerationStatus.test(logger) }
+        // Before the first pod that asks for it, whose start would wait.
+        if new.acceleration != .off || new.agent.kubernetes.enabled, ebpf != nil { _ = selfTest() }
         for one in gone { (one.present.workload, one.present.problem) = (one.workload, one.problem) }
         let kept = resolved + pods + gone.map(\.present.resolved)
         let wanted = Set(kept.map(\.identifier))
@@ -163,6 +163,13 @@ public actor Node {
         announce(resolved, choice)
     }
 
+    /// Runs the test once.
+    private func selfTest() -> AccelerationStatus {
+        let status = tested ?? AccelerationStatus.test(logger)
+        tested = status
+        return status
+    }
+
     /// What the short cut does for a workload. Both ends are told by their namespaces, which host workloads share.
     private func acceleration(
         of resolved: ResolvedWorkload, _ ebpf: EBPFMechanism
@@ -170,9 +177,10 @@ public actor Node {
         let workload = resolved.workload
         let wanted = workload.acceleration ?? configuration.acceleration
         guard resolved.isPod, wanted != .off else { return ([], nil) }
-        let tested = tested ?? AccelerationStatus.test(logger)
-        self.tested = tested
-        guard try ebpf.interceptor.hasShortCut else { return ([], tested.limit(of: workload, wanted, [])) }
+        let tested = selfTest()
+        guard try ebpf.interceptor.hasShortCut else {
+            return ([], "acceleration does nothing: \(tested.problem ?? "the installed programs have no short cut")")
+        }
         let scope = wanted.scope(
             proxy: workload.proxyReads, application: workload.applicationReads, allowed: tested.scope)
         return (scope, tested.limit(of: workload, wanted, scope))
