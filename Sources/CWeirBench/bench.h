@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+enum { PATIENCE = 5 }; /* seconds that the other side may take for something */
+
 struct target {
 	union {
 		struct sockaddr any;
@@ -17,8 +19,11 @@ struct target {
 	socklen_t length;
 };
 
+/* CLOCK_MONOTONIC. */
 uint64_t now_ns(void);
-uint64_t cpu_ns(void);
+
+/* A duration as a sample: no more than its 32 bits hold. */
+uint32_t sample_of(uint64_t nanoseconds);
 
 struct target target_of(const struct weir_bench_order *order);
 
@@ -40,11 +45,22 @@ bool may_try_again(struct weir_bench_answer *answer);
 /* A connected socket, or -1 and the answer's problem. */
 int open_connection(const struct target *to, struct weir_bench_answer *answer);
 
-/* recv() that waits for some seconds; on an accelerated socket, recv() itself may return without (EAGAIN). */
+/*
+ * recv() that waits for some seconds; on an accelerated socket, recv() itself
+ * may return without (EAGAIN).  0: the other side has closed, and errno is 0.
+ */
 ssize_t read_some(int fd, void *data, size_t size);
 
-/* Writes the problem with errno's text; always -1. */
+/* Writes the problem with errno's text, or with errno 0 that the other side has closed; always -1. */
 int problem(struct weir_bench_answer *answer, const char *what);
+
+/* The loops of a worker.  Negative: the answer says what the problem is. */
+int order_connect(const struct weir_bench_order *order, struct weir_bench_answer *answer,
+		  uint32_t *series[2]);
+int order_request(const struct weir_bench_order *order, struct weir_bench_answer *answer,
+		  uint32_t *series[2]);
+int order_stream(const struct weir_bench_order *order, struct weir_bench_answer *answer);
+int order_hold(const struct weir_bench_order *order, struct weir_bench_answer *answer);
 
 int run_worker(void);
 int run_server(int argc, char **argv);

@@ -9,7 +9,7 @@ static int measure(const struct target *to, struct weir_bench_answer *answer, ui
 		   uint32_t *answered)
 {
 	int fd = new_socket(to, answer), status;
-	uint64_t begin, after;
+	uint64_t begin;
 	char byte = 'w';
 
 	if (fd < 0)
@@ -20,20 +20,18 @@ static int measure(const struct target *to, struct weir_bench_answer *answer, ui
 		close(fd);
 		return status;
 	}
-	after = now_ns();
+	*connected = sample_of(now_ns() - begin);
 	if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1 || read_some(fd, &byte, 1) != 1) {
 		problem(answer, "the first byte of a response");
 		close(fd);
 		return -1;
 	}
-	*connected = (uint32_t)(after - begin);
-	*answered = (uint32_t)(now_ns() - begin);
+	*answered = sample_of(now_ns() - begin);
 	close(fd);
 	return 0;
 }
 
-int weir_bench_connect(const struct weir_bench_order *order, struct weir_bench_answer *answer,
-		       uint32_t *series[2])
+int order_connect(const struct weir_bench_order *order, struct weir_bench_answer *answer, uint32_t *series[2])
 {
 	uint64_t begin = now_ns(), end = begin + order->milliseconds * 1000000ull;
 	struct target to = target_of(order);

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS = 1024, SIZE = 64 << 10, GRACE_MS = 2000 };
+enum { CONNECTIONS = 1024, SIZE = 4 << 10, GRACE_MS = 2000 };
 
 struct flow {
 	int fd;
@@ -88,8 +88,10 @@ static int read_response(struct flow *flow, struct weir_bench_answer *answer)
 
 	if (got < 0 && errno == EAGAIN)
 		return 0;
-	if (got <= 0)
-		return problem(answer, got ? "recv() of a response" : "the other side closed");
+	if (got <= 0) {
+		errno = got ? errno : 0;
+		return problem(answer, "a response");
+	}
 	flow->missing -= (uint32_t)got;
 	return !flow->missing;
 }
@@ -140,7 +142,7 @@ static int receive(const struct weir_bench_order *order, struct weir_bench_answe
 			continue;
 		now = now_ns();
 		if (answer->samples < WEIR_BENCH_SAMPLES)
-			latencies[answer->samples++] = (uint32_t)(now - flow->since);
+			latencies[answer->samples++] = sample_of(now - flow->since);
 		answer->operations++;
 		answer->bytes += order->size;
 		/* As fast as it goes: the next at once, not after the others of this round. */
@@ -150,8 +152,7 @@ static int receive(const struct weir_bench_order *order, struct weir_bench_answe
 	return 0;
 }
 
-int weir_bench_request(const struct weir_bench_order *order, struct weir_bench_answer *answer,
-		       uint32_t *series[2])
+int order_request(const struct weir_bench_order *order, struct weir_bench_answer *answer, uint32_t *series[2])
 {
 	uint64_t begin, end, next, last;
 	int waiting;

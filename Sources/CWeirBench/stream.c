@@ -2,15 +2,15 @@
 #include "bench.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 enum { LARGEST = 1 << 20, HELD = 16384 };
 
 /* Writes on one connection, and counts the time until the reader has read the last byte. */
-int weir_bench_stream(const struct weir_bench_order *order, struct weir_bench_answer *answer)
+int order_stream(const struct weir_bench_order *order, struct weir_bench_answer *answer)
 {
+	static const struct timeval patience = { .tv_sec = PATIENCE };
 	static char data[LARGEST];
 	struct target to = target_of(order);
 	uint64_t begin, end;
@@ -24,10 +24,14 @@ int weir_bench_stream(const struct weir_bench_order *order, struct weir_bench_an
 	fd = open_connection(&to, answer);
 	if (fd < 0)
 		return -1;
+	/* Not before: connect() takes this limit, too, and then says nothing of a timeout. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	begin = now_ns();
 	end = begin + order->milliseconds * 1000000ull;
 	while (!status && now_ns() < end) {
 		done = send(fd, data, order->size, MSG_NOSIGNAL);
+		if (done < 0 && errno == EAGAIN)
+			errno = ETIMEDOUT;
 		if (done < 0)
 			status = problem(answer, "send()");
 		else
@@ -43,7 +47,7 @@ int weir_bench_stream(const struct weir_bench_order *order, struct weir_bench_an
 }
 
 /* Opens so many connections, after those of an earlier order are closed. */
-int weir_bench_hold(const struct weir_bench_order *order, struct weir_bench_answer *answer)
+int order_hold(const struct weir_bench_order *order, struct weir_bench_answer *answer)
 {
 	static int held[HELD];
 	static uint32_t count;

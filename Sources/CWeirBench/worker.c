@@ -11,29 +11,23 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE = 5 }; /* seconds that an answer may take */
-
-static uint64_t clock_ns(clockid_t clock)
+uint64_t now_ns(void)
 {
 	struct timespec t;
 
-	clock_gettime(clock, &t);
+	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
 }
 
-uint64_t now_ns(void)
+uint32_t sample_of(uint64_t nanoseconds)
 {
-	return clock_ns(CLOCK_MONOTONIC);
-}
-
-uint64_t cpu_ns(void)
-{
-	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	return nanoseconds < UINT32_MAX ? (uint32_t)nanoseconds : UINT32_MAX;
 }
 
 int problem(struct weir_bench_answer *answer, const char *what)
 {
-	snprintf(answer->problem, sizeof(answer->problem), "%s: %s", what, strerror(errno));
+	snprintf(answer->problem, sizeof(answer->problem), "%s: %s", what,
+		 errno ? strerror(errno) : "the other side has closed");
 	return -1;
 }
 
@@ -102,6 +96,8 @@ ssize_t read_some(int fd, void *data, size_t size)
 			break;
 		}
 	}
+	if (!got)
+		errno = 0;
 	return got;
 }
 
@@ -140,24 +136,23 @@ int run_worker(void)
 		}
 	}
 	while (transfer(STDIN_FILENO, &order, sizeof(order), false)) {
-		uint64_t begin = now_ns(), cpu = cpu_ns();
+		uint64_t begin = now_ns();
 
 		memset(&answer, 0, sizeof(answer));
 		switch (order.kind) {
 		case WEIR_BENCH_CONNECT:
-			weir_bench_connect(&order, &answer, series);
+			order_connect(&order, &answer, series);
 			break;
 		case WEIR_BENCH_REQUEST:
-			weir_bench_request(&order, &answer, series);
+			order_request(&order, &answer, series);
 			break;
 		case WEIR_BENCH_STREAM:
-			weir_bench_stream(&order, &answer);
+			order_stream(&order, &answer);
 			break;
 		case WEIR_BENCH_HOLD:
-			weir_bench_hold(&order, &answer);
+			order_hold(&order, &answer);
 			break;
 		}
-		answer.cpu_ns = cpu_ns() - cpu;
 		if (!answer.elapsed_ns)
 			answer.elapsed_ns = now_ns() - begin;
 		if (!transfer(STDOUT_FILENO, &answer, sizeof(answer), true))

@@ -32,13 +32,12 @@ struct weir_bench_order {
 
 struct weir_bench_answer {
 	uint32_t series; /* CONNECT: time to connect, to the first byte; REQUEST: latency */
-	uint32_t samples; /* that follow for each series, uint32_t nanoseconds each */
+	uint32_t samples; /* that follow for each series, uint32_t nanoseconds each; 4.29 s stands for more */
 	uint32_t timeouts; /* connections that nobody answered, and that were tried again */
 	uint32_t pad;
 	uint64_t operations;
 	uint64_t bytes;
 	uint64_t elapsed_ns;
-	uint64_t cpu_ns; /* of this worker */
 	char problem[128]; /* empty, or why the order could not be carried out */
 };
 
@@ -59,13 +58,5 @@ int weir_bench_process(int argc, char **argv);
 
 /* The processors that the calling thread may run on; returns how many, at least one. */
 int weir_bench_processors(int *list, int capacity);
-
-/* The loops of a worker.  Negative: the answer says what the problem is. */
-int weir_bench_connect(const struct weir_bench_order *order, struct weir_bench_answer *answer,
-		       uint32_t *series[2]);
-int weir_bench_request(const struct weir_bench_order *order, struct weir_bench_answer *answer,
-		       uint32_t *series[2]);
-int weir_bench_stream(const struct weir_bench_order *order, struct weir_bench_answer *answer);
-int weir_bench_hold(const struct weir_bench_order *order, struct weir_bench_answer *answer);
 
 #endif

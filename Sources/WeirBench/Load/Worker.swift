@@ -9,8 +9,6 @@ final class Worker {
         var bytes = 0
         /// Seconds.
         var elapsed = 0.0
-        /// Seconds of processor time of the generator itself.
-        var cpu = 0.0
         /// Connections that nobody answered.
         var timeouts = 0
         /// Nanoseconds; of `connect` two series, time to connect and to the first byte.
@@ -36,7 +34,7 @@ final class Worker {
         try withUnsafeMutableBytes(of: &answer) { try process.read(into: $0) }
         var result = Answer(
             operations: Int(answer.operations), bytes: Int(answer.bytes), elapsed: Double(answer.elapsed_ns) / 1e9,
-            cpu: Double(answer.cpu_ns) / 1e9, timeouts: Int(answer.timeouts))
+            timeouts: Int(answer.timeouts))
         for _ in 0..<answer.series {
             var samples = [UInt32](repeating: 0, count: Int(answer.samples))
             try samples.withUnsafeMutableBytes { try process.read(into: $0) }
