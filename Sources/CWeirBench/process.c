@@ -97,29 +97,32 @@ static void detach(void)
 	prctl(PR_SET_TIMERSLACK, 1);
 }
 
-/* A change of ids clears this, so it comes last. */
-static int die_with_parent(void)
+/* A change of ids clears this, so it comes last.  A parent that has gone before has left this process to another. */
+static int die_with(pid_t parent)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
 		return fail("prctl()");
-	return getppid() == 1 ? fail("the parent is gone") : 0;
+	errno = ESRCH;
+	return getppid() == parent ? 0 : fail("weir bench is gone");
 }
 
 int weir_bench_process(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "netns", required_argument, NULL, 'n' },
-		{ "cgroup", required_argument, NULL, 'c' },
-		{ "uid", required_argument, NULL, 'u' },
-		{ "cpus", required_argument, NULL, 'p' },
-		{ 0 },
+		{ "parent", required_argument, NULL, 'P' }, { "netns", required_argument, NULL, 'n' },
+		{ "cgroup", required_argument, NULL, 'c' }, { "uid", required_argument, NULL, 'u' },
+		{ "cpus", required_argument, NULL, 'p' },   { 0 },
 	};
 	int option, status = 0, program = -1;
+	pid_t parent = 0;
 	long uid = -1;
 
 	detach();
 	while (!status && (option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		switch (option) {
+		case 'P':
+			parent = atoi(optarg);
+			break;
 		case 'n':
 			status = join_netns(optarg);
 			break;
@@ -143,7 +146,7 @@ int weir_bench_process(int argc, char **argv)
 		program = open(argv[1], O_PATH | O_CLOEXEC);
 		status = program < 0 ? fail(argv[1]) : 0;
 	}
-	if (status || (uid >= 0 && become((uid_t)uid)) || die_with_parent())
+	if (status || (uid >= 0 && become((uid_t)uid)) || die_with(parent))
 		return 2;
 	if (argc == 1 && !strcmp(argv[0], "worker"))
 		return run_worker();

@@ -47,7 +47,7 @@ enum { WEIR_BENCH_SAMPLES = 1 << 20 };
 /*
  * The process that `weir bench` starts:
  *
- *   [--netns PATH] [--cgroup PATH] [--uid N] [--cpus N,N] worker
+ *   --parent PID [--netns PATH] [--cgroup PATH] [--uid N] [--cpus N,N] worker
  *   [...] serve [--echo PORT] [--discard PORT] ...
  *   [...] exec PATH ARGUMENT...
  *

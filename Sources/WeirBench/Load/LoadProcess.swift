@@ -53,7 +53,7 @@ final class LoadProcess {
         if let log {
             posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         }
-        let arguments = ["weir", "bench-process"] + place.arguments + command
+        let arguments = ["weir", "bench-process", "--parent", "\(getpid())"] + place.arguments + command
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         defer { for pointer in pointers { free(pointer) } }
         var started: pid_t = 0
@@ -73,7 +73,7 @@ final class LoadProcess {
     }
 
     /// This program, which holds the load generator.
-    nonisolated(unsafe) static var executable = "/proc/self/exe"
+    private static let executable = "/proc/self/exe"
 
     deinit { stop() }
 
