@@ -46,7 +46,7 @@ final class Contest {
             let answer = try answers(index, [workers[index][0]], [orders[index]])[0]
             connect[index].add(answer.series.first ?? [])
             firstByte[index].add(answer.series.last ?? [])
-            return answer.operations
+            return Double(answer.operations)
         }
         return (results(connect, cpu), results(firstByte, cpu))
     }
@@ -62,17 +62,17 @@ final class Contest {
             }
             let answers = try answers(index, workers[index], orders)
             tallies[index].add(answers.reduce(0) { $0 + Double($1.operations) / $1.elapsed })
-            return answers.reduce(0) { $0 + $1.operations }
+            return answers.reduce(0) { $0 + Double($1.operations) }
         }
         return results(tallies, cpu)
     }
 
-    /// Requests on open connections.
+    /// Requests of 128 bytes, and responses of as many, on open connections.
     /// - Parameters:
     ///   - connections: half of them of each family; an odd one is IPv4.
     ///   - pace: requests a second over all of them; nil: as many as go.
     func requests(
-        rounds: Int, milliseconds: Int, connections: Int, size: Int = 128, pace: Double? = nil, to target: Target
+        rounds: Int, milliseconds: Int, connections: Int, pace: Double? = nil, to target: Target
     ) throws -> (latency: [Measurement.Result], rate: [Measurement.Result]) {
         var latency = sides.map { _ in Tally() }
         var rate = latency
@@ -83,14 +83,14 @@ final class Contest {
                     WEIR_BENCH_REQUEST, to: try target(sides[index], Family.allCases[number]))
                 order.connections = UInt32(shares[number])
                 order.milliseconds = UInt32(milliseconds)
-                order.size = UInt32(size)
+                order.size = 128
                 if let pace { order.interval_ns = UInt64(1e9 * Double(connections) / (pace * Double(shares[number]))) }
                 return order
             }
             let answers = try answers(index, workers[index], orders)
             latency[index].add(round: answers.flatMap { $0.series.first ?? [] }, isPaced: pace != nil)
-            let operations = answers.reduce(0) { $0 + $1.operations }
-            rate[index].add(Double(operations) / (answers.map(\.elapsed).max() ?? 1))
+            let operations = answers.reduce(0) { $0 + Double($1.operations) }
+            rate[index].add(operations / (answers.map(\.elapsed).max() ?? 1))
             return operations
         }
         return (results(latency, cpu), results(rate, cpu))
@@ -106,7 +106,7 @@ final class Contest {
             order.milliseconds = UInt32(milliseconds)
             let answer = try answers(index, [workers[index][0]], [order])[0]
             tallies[index].add(Double(answer.bytes) / answer.elapsed)
-            return answer.bytes >> 20
+            return Double(answer.bytes) / 1e6
         }
         return results(tallies, cpu)
     }
@@ -133,9 +133,9 @@ final class Contest {
 
     /// - Parameter body: one side's slice of a round; it says how many operations that was.
     /// - Returns: microseconds of processor time an operation, side by side; nil where it is not known.
-    private func turns(_ rounds: Int, _ what: String, _ body: (Int, Int) throws -> Int) throws -> [Double?] {
+    private func turns(_ rounds: Int, _ what: String, _ body: (Int, Int) throws -> Double) throws -> [Double?] {
         let begin = sides.map(\.cgroup.cpu)
-        var operations = sides.map { _ in 0 }
+        var operations = sides.map { _ in 0.0 }
         for round in 0..<rounds {
             let share = part.lowerBound + (part.upperBound - part.lowerBound) * Double(round) / Double(rounds)
             progress.step("\(title), \(what), round \(round + 1) of \(rounds)", share)
@@ -146,7 +146,7 @@ final class Contest {
         }
         return sides.indices.map { index in
             let used = sides[index].cgroup.cpu - begin[index]
-            return operations[index] > 0 && used > 0 ? used * 1e6 / Double(operations[index]) : nil
+            return operations[index] > 0 && used > 0 ? used * 1e6 / operations[index] : nil
         }
     }
 
