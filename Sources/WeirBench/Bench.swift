@@ -8,8 +8,8 @@ public struct Bench {
         public var quick = false
         /// Empty: all.
         public var only: [SuiteName] = []
-        /// Client connections at which latency is measured.
-        public var connections = [1, 2, 5, 10, 25, 50, 100]
+        /// Client connections at which latency is measured; nil: those of the run, quick or full.
+        public var connections: [Int]?
         /// Path of Merbridge's objects, which makes it a case.
         public var merbridge: String?
 
@@ -101,7 +101,7 @@ public struct Bench {
 
     private var suites: [any Suite] {
         var connect = ConnectSuite()
-        var latency = LatencySuite(connections: options.connections)
+        var latency = LatencySuite()
         var stream = StreamSuite()
         var scale = ScaleSuite()
         var harm = HarmSuite()
@@ -110,8 +110,7 @@ public struct Bench {
             connect.steps = [Exclusions(), Exclusions(ranges: 1000), Exclusions(ranges: 10000)]
             connect.rounds = 15
             connect.rateRounds = 6
-            latency.connections = latency.connections.filter { [1, 10, 100].contains($0) }
-            if latency.connections.isEmpty { latency.connections = options.connections }
+            latency.connections = [1, 10, 100]
             latency.rounds = 8
             stream.sizes = [1024, 65536]
             stream.rounds = 8
@@ -121,6 +120,7 @@ public struct Bench {
             harm.streamRounds = 8
             proxy.rounds = 6
         }
+        if let connections = options.connections { latency.connections = connections }
         let all: [any Suite] = [connect, latency, stream, scale, harm, proxy]
         return all.filter { options.only.isEmpty || options.only.contains($0.name) }
     }

@@ -4,7 +4,8 @@ import WeirCore
 /// fast as they go, and at a fixed rate that every case can keep up with.
 struct LatencySuite: Suite {
     let name = SuiteName.latency
-    var connections: [Int]
+    /// Of one client.
+    var connections = [1, 2, 5, 10, 25, 50, 100]
     var rounds = 16
     var milliseconds = 100
     var program = ProxyProgram.sidecar()
