@@ -1,5 +1,3 @@
-import Glibc
-
 /// Says what is done and how long the rest will take: steps are planned with their seconds, and what those that are
 /// over took corrects the estimate.
 public final class Progress {
@@ -43,14 +41,5 @@ public final class Progress {
         let pace = behind > 5 ? min(3, max(0.3, elapsed / behind)) : 1
         let rest = max(0, planned - behind)
         return "about \(Int((rest * pace).rounded(.up))) s left"
-    }
-}
-
-/// CLOCK_MONOTONIC in seconds.
-enum Clock {
-    static var now: Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 }
