@@ -33,6 +33,11 @@ public struct Bench {
     public func run() throws -> Report {
         try Host.require()
         BenchLeftovers.remove()
+        // A killed run had this process's id, as the only process of a container may.
+        BenchLeftovers.remove(Names.own)
+        // Proxies read their configurations as another user, whatever the caller's mask is.
+        let mask = umask(0o022)
+        defer { umask(mask) }
         let interruption = Interruption()
         defer { BenchLeftovers.remove(Names.own) }
         do {

@@ -21,11 +21,7 @@ final class BenchCgroup {
 
     /// Ends what is in it and below, and removes it.
     static func remove(_ path: String) {
-        for name in Folder.names(in: path) {
-            var info = stat()
-            let below = "\(path)/\(name)"
-            if stat(below, &info) == 0, info.st_mode & S_IFMT == S_IFDIR { remove(below) }
-        }
+        for name in Folder.folders(in: path) { remove("\(path)/\(name)") }
         // A killed process stays in its cgroup until the kernel has torn it down.
         for _ in 0..<500 {
             for line in (System.read("\(path)/cgroup.procs") ?? "").split(separator: "\n") {

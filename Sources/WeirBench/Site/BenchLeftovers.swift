@@ -7,7 +7,7 @@ public enum BenchLeftovers {
     /// - Returns: how many runs.
     @discardableResult
     public static func remove() -> Int {
-        let places = [Names.namespaces, Names.bpffs, "/tmp", (try? Host.cgroupRoot()) ?? ""]
+        let places = [Names.namespaces, Names.bpffs, Names.folders, (try? Host.cgroupRoot()) ?? ""]
         let found = Set(places.flatMap(Folder.names(in:)).compactMap(Names.process(of:)))
         let dead = found.filter { kill($0, 0) != 0 && errno == ESRCH }
         for process in dead { remove("\(Names.prefix)\(process)") }
@@ -21,7 +21,7 @@ public enum BenchLeftovers {
         for namespace in Folder.names(in: Names.namespaces) where namespace.hasPrefix("\(name)-") {
             _ = try? System.run(["ip", "netns", "delete", namespace], package: "iproute2")
         }
-        let folder = "/tmp/\(name)"
+        let folder = "\(Names.folders)/\(name)"
         for file in Folder.names(in: folder) { unlink("\(folder)/\(file)") }
         rmdir(folder)
     }

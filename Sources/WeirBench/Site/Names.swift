@@ -7,6 +7,8 @@ enum Names {
 
     static let namespaces = "/run/netns"
     static let bpffs = "/sys/fs/bpf"
+    /// Of folders for configurations and logs. Only root may write here: a name in /tmp can be guessed, and taken before.
+    static let folders = "/run"
 
     /// The process of a name that a run made; nil for other names.
     static func process(of name: String) -> Int32? {

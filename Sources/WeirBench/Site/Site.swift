@@ -53,14 +53,14 @@ final class Site {
         cgroup = try BenchCgroup("\(try Host.cgroupRoot())/\(Names.own)")
         plainCgroup = try BenchCgroup("\(cgroup.path)/plain")
         meshCgroup = try BenchCgroup("\(cgroup.path)/mesh")
-        folder = "/tmp/\(Names.own)"
-        mkdir(folder, 0o755)
+        folder = "\(Names.folders)/\(Names.own)"
+        guard mkdir(folder, 0o755) == 0 else {
+            throw BenchError("cannot make the folder \(folder): \(String(cString: strerror(errno)))")
+        }
         var obstacles: [Case: String] = [:]
         var installation: BenchInstallation?
         do {
-            if cases.contains(where: { $0 != .direct && $0 != .iptables }) {
-                installation = try BenchInstallation(at: meshCgroup.path)
-            }
+            installation = try BenchInstallation(at: meshCgroup.path)
         } catch {
             for one in [Case.nftables, .weir, .accelerated] { obstacles[one] = "\(error)" }
         }
