@@ -27,10 +27,10 @@ struct LatencySuite: Suite {
     }
 
     private func measure(_ contest: Contest, _ path: SidecarPath, _ count: Int) throws -> [Measurement] {
-        let target: Contest.Target = { path.target($0, $1) }
-        let begin = path.use
-        let free = try contest.requests(rounds: rounds, milliseconds: milliseconds, connections: count, to: target)
-        try path.verify(since: begin)
+        let target: Contest.Target = { Site.application($0, $1) }
+        let free = try path.measure {
+            try contest.requests(rounds: rounds, milliseconds: milliseconds, connections: count, to: target)
+        }
         // A quarter of what the slowest can: requests that do not come in heaps cost more each, up to twice as much, and
         // nobody is to have a queue that grows.
         let pace = (free.rate.map(\.summary.p50).min() ?? 0) / 4

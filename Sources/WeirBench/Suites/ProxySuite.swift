@@ -1,5 +1,3 @@
-import WeirCore
-
 /// Proxies as sidecars of the same kind of pod, intercepted by Weir: connections go through one of them to a server.
 struct ProxySuite: Suite {
     let name = SuiteName.proxy
@@ -17,7 +15,7 @@ struct ProxySuite: Suite {
         if let path = System.find("haproxy") { programs.append((.haproxy, .haproxy(path))) }
         let course = try ProxyCourse(site, programs)
         let contest = try Contest(site, progress, title: "proxy", sides: course.sides)
-        let echo: Contest.Target = { course.target($0, $1, SidecarPath.echoPort) }
+        let echo: Contest.Target = { Site.application($0, $1) }
         contest.part = 0...0.3
         let rate = try contest.connectionRate(rounds: rounds, milliseconds: milliseconds, to: echo)
         contest.part = 0.3...0.6
@@ -25,12 +23,12 @@ struct ProxySuite: Suite {
             rounds: rounds, milliseconds: milliseconds, connections: connections, to: echo)
         contest.part = 0.6...0.9
         let stream = try contest.stream(rounds: rounds, milliseconds: milliseconds, size: 65536) {
-            course.target($0, $1, SidecarPath.discardPort)
+            Site.application($0, $1, port: Site.discardPort)
         }
         let memory = try contest.sides.indices.map { index in
             let before = course.memory(index)
             try contest.hold(idle, on: index, to: echo)
-            try course.settle(index)
+            course.settle(index)
             return (index, course.memory(index) - before)
         }
         let at = Measurement.Parameter(name: "connections", value: Double(connections))

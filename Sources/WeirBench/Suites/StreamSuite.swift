@@ -1,5 +1,3 @@
-import WeirCore
-
 /// Throughput of one connection by the size of its writes, on the way that the latency suite goes.
 struct StreamSuite: Suite {
     let name = SuiteName.stream
@@ -16,8 +14,10 @@ struct StreamSuite: Suite {
         let contest = try Contest(site, progress, title: "stream")
         return try sizes.enumerated().map { number, size in
             contest.part = Double(number) / Double(sizes.count)...Double(number + 1) / Double(sizes.count)
-            let results = try contest.stream(rounds: rounds, milliseconds: milliseconds, size: size) {
-                path.target($0, $1, port: SidecarPath.discardPort)
+            let results = try path.measure {
+                try contest.stream(rounds: rounds, milliseconds: milliseconds, size: size) {
+                    Site.application($0, $1, port: Site.discardPort)
+                }
             }
             return measurement(
                 "throughput", path.program.name, Measurement.Parameter(name: "bytes a write", value: Double(size)),
