@@ -35,6 +35,14 @@ import Testing
         #expect(Comparison(rate(1.1), rate(1.3)).count(.better) == 6)
     }
 
+    /// As the memory of a proxy that had taken what it needs before.
+    @Test(arguments: [0, -0.4]) func ofNothingThereIsNoChange(before: Double) {
+        let comparison = Comparison(.fixture(weir: before), .fixture(weir: 1.1))
+        #expect(comparison.count(.untrusted) == 6)
+        #expect(comparison.text.contains("6 cannot be told apart"))
+        #expect(Comparison(.fixture(weir: 0), .fixture(weir: 0)).count(.same) == 9)
+    }
+
     @Test func whatOneLacksIsSaid() {
         var short = Report.fixture()
         short.measurements.removeLast()

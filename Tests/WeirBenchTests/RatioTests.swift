@@ -49,6 +49,12 @@ import Testing
         #expect(Ratio.skipped(count) == skipped)
     }
 
+    @Test func nothingIsNotTrusted() throws {
+        let none = [Double](repeating: 0, count: 8)
+        let ratio = try #require(Ratio(none, to: none.map { _ in 1 }, against: .direct, sittings: [8]))
+        #expect(ratio.median == 0 && ratio.doubt != nil)
+    }
+
     @Test func roundsWithoutABaseDoNotCount() {
         #expect(Ratio([1, 2], to: [0, 0], against: .direct, sittings: [2]) == nil)
         #expect(Ratio([], to: [], against: .direct, sittings: [0]) == nil)

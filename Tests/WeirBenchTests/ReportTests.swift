@@ -78,7 +78,7 @@ import Testing
 
     @Test(arguments: [
         (0.5, "0.50 ns"), (999.7, "1.00 µs"), (23_910, "23.9 µs"), (123_456, "123 µs"), (2_280_000, "2.28 ms"),
-        (0, "0 ns"), (3.2e9, "3.20 s"),
+        (0, "0 ns"), (3.2e9, "3.20 s"), (1e30, "1e+21 s"),
     ])
     func timesAreReadable(value: Double, text: String) { #expect(Figure.text(value, .nanoseconds) == text) }
 }

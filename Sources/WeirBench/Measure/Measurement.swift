@@ -65,7 +65,7 @@ public struct Measurement: Codable, Sendable {
 
     /// Identifies it within a report.
     public var key: String {
-        [suite, what, variant, parameter.map { "\($0.name) \(Int($0.value))" } ?? ""].filter { !$0.isEmpty }
+        [suite, what, variant, parameter.map { "\($0.name) \(Figure.fixed($0.value, 0))" } ?? ""].filter { !$0.isEmpty }
             .joined(separator: " · ")
     }
 

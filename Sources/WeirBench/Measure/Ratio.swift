@@ -39,8 +39,8 @@ public struct Ratio: Codable, Sendable, Equatable {
         }
     }
 
-    /// How far the range reaches from the median, as a part of it.
-    var width: Double { max(high - median, median - low) / median }
+    /// How far the range reaches from the median, as a part of it; a median of nothing has no parts.
+    var width: Double { median == 0 ? .infinity : max(high - median, median - low) / abs(median) }
 
     /// The median of each sitting.
     private static func medians(_ ratios: [Double], _ sittings: [Int]) -> [Double] {

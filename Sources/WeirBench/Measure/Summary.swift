@@ -1,6 +1,6 @@
 import Histogram
 
-/// What a set of samples comes to.
+/// What a set of samples comes to, in the unit of its measurement.
 public struct Summary: Codable, Sendable, Equatable {
     public var count: Int
     public var mean: Double

@@ -60,7 +60,7 @@ struct Chart {
         for tick in x.ticks {
             let at = Self.number(x.position(tick))
             lines.append("<path class=\"grid\" d=\"M\(at) \(Int(Self.plot.bottom))v5\"/>")
-            lines.append(Self.text("\(Int(tick))", x.position(tick), Self.plot.bottom + 19, "middle"))
+            lines.append(Self.text(Figure.fixed(tick, 0), x.position(tick), Self.plot.bottom + 19, "middle"))
         }
         lines.append(Self.text(xLabel, (Self.plot.left + Self.plot.right) / 2, Self.plot.bottom + 40, "middle"))
         lines += curves.flatMap { draw($0, x, y) } + legend(y)

@@ -47,6 +47,10 @@ public struct Comparison: Codable, Sendable {
     }
 
     private static func outcome(_ old: Entry, _ new: Entry) -> Outcome {
+        // Nothing, or what shrank where the other grew, as memory can: there is no change in parts of it.
+        guard old.ratio.median > 0, new.ratio.median > 0 else {
+            return old.ratio.median == new.ratio.median ? .same : .untrusted
+        }
         let change = new.ratio.median / old.ratio.median
         if abs(change - 1) <= tolerance { return .same }
         // One that spreads says nothing about a change, unless it is far beyond both ranges. Of two runs of one Weir, 43
@@ -74,10 +78,10 @@ public struct Comparison: Codable, Sendable {
     public var text: String {
         var table = Table(["what", "case", "against", "before", "after", "change", ""], numeric: [3, 4, 5])
         for row in rows {
-            let change = row.after / row.before - 1
+            let change = row.before > 0 ? (row.after / row.before - 1) * 100 : nil
             table.add([
                 row.what, row.case.rawValue, row.against.rawValue, Figure.ratio(row.before), Figure.ratio(row.after),
-                (change > 0 ? "+" : "") + Figure.fixed(change * 100, 1) + " %",
+                change.map { ($0 > 0 ? "+" : "") + Figure.fixed($0, 1) + " %" } ?? "",
                 row.outcome == .same ? "" : row.outcome.rawValue,
             ])
         }

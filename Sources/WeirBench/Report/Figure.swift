@@ -3,7 +3,7 @@ enum Figure {
     static func text(_ value: Double, _ unit: Measurement.Unit) -> String {
         switch unit {
         case .nanoseconds: scaled(value, [("ns", 1), ("µs", 1e3), ("ms", 1e6), ("s", 1e9)])
-        case .perSecond: "\(Int(value.rounded()))/s"
+        case .perSecond: "\(fixed(value, 0))/s"
         case .bytesPerSecond: scaled(value, [("B/s", 1), ("kB/s", 1e3), ("MB/s", 1e6), ("GB/s", 1e9)])
         case .bytes: scaled(value, [("B", 1), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9)])
         }
@@ -22,9 +22,11 @@ enum Figure {
 
     static func ratio(_ value: Double) -> String { fixed(value, 3) }
 
+    /// So many digits behind the point; a number that no measurement gives, but a file may, as Swift writes it.
     static func fixed(_ value: Double, _ places: Int) -> String {
         var scale = 1.0
         for _ in 0..<places { scale *= 10 }
+        guard abs(value) * scale < 1e15 else { return "\(value)" }
         let scaled = Int((abs(value) * scale).rounded())
         let sign = value < 0 && scaled > 0 ? "-" : ""
         let (whole, part) = scaled.quotientAndRemainder(dividingBy: Int(scale))

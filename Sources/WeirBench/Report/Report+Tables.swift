@@ -54,7 +54,7 @@ extension Report {
             "Linux \(machine.kernel) \(machine.architecture), \(machine.processors) × \(machine.processor), "
                 + Figure.text(Double(machine.memory), .bytes),
             versions.joined(separator: ", "),
-            "\(machine.date), \(quick ? "quick" : "full") run, \(Int(seconds)) s",
+            "\(machine.date), \(quick ? "quick" : "full") run, \(Figure.fixed(seconds, 0)) s",
         ]
         if let floor {
             lines.append(

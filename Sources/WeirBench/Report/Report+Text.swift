@@ -34,5 +34,5 @@ extension SuiteName {
 
 extension Measurement {
     /// The parameter as people read it.
-    var at: String { parameter.map { "\(Int($0.value)) \($0.name)" } ?? "" }
+    var at: String { parameter.map { "\(Figure.fixed($0.value, 0)) \($0.name)" } ?? "" }
 }
