@@ -59,11 +59,17 @@ public struct Bench {
             progress.title = "sitting \(number) of \(sittings)"
             progress.step("making namespaces and installing a Weir of this run's own", important: true)
             let site = try Site(cases, merbridge: options.merbridge, interruption: interruption)
-            report.cases = site.sides.map(\.case)
-            report.missing = cases.compactMap { one in
+            let missing = cases.compactMap { one in
                 site.missing[one].map { Report.Missing(case: one, reason: $0) }
             }
-            if number == 1 { report.floor = try floor(site) }
+            if number == 1 {
+                report.cases = site.sides.map(\.case)
+                report.missing = missing
+                report.floor = try floor(site)
+            } else if let lost = missing.first(where: { report.cases.contains($0.case) }) {
+                // The rounds of the cases would no longer be those of one time.
+                throw BenchError("\(lost.case.rawValue) could be measured at first, and then not: \(lost.reason)")
+            }
             try sit(site, suites, &report)
             site.remove()
         }

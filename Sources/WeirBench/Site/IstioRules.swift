@@ -15,7 +15,7 @@ enum IstioRules {
     static func obstacle() -> String? {
         let missing = ["iptables-restore", "ip6tables-restore", "nsenter"].filter { System.find($0) == nil }
         return missing.isEmpty
-            ? nil : "\(missing.joined(separator: ", ")) is not installed; install the package iptables"
+            ? nil : "\(missing.joined(separator: ", ")) is not installed; install the packages iptables and util-linux"
     }
 
     static func text(_ policy: PolicySpecification, _ family: Family) -> String {

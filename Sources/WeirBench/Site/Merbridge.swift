@@ -27,8 +27,9 @@ final class Merbridge {
     /// - Returns: the process whose socket says so.
     func add(_ netns: String, _ addresses: [Address], _ site: Site) throws -> LoadProcess {
         marks += 1
-        for address in addresses {
-            try set("local_pod_ips", Self.bytes(address, of: objects.sizes(of: "local_pod_ips")?.key), to: [])
+        let size = objects.sizes(of: "local_pod_ips")?.key
+        for address in addresses where size != 4 || address.isIPv4 {
+            try set("local_pod_ips", Self.bytes(address, of: size), to: [])
         }
         let mark = withUnsafeBytes(of: marks) { [UInt8]($0) }
         let own = addresses.first(where: \.isIPv4) ?? .any4
@@ -37,9 +38,15 @@ final class Merbridge {
             ["--mark", "\(marks)", "--echo", "\(Self.markPort)"], in: LoadProcess.Place(netns: netns))
     }
 
-    /// A value is filled with zeros: its layout differs by version, and zero is no exclusion in all of them.
+    /// A value is filled with zeros: its layout differs by version, and zero is no exclusion in all of them. Which maps
+    /// there are differs, too.
     private func set(_ map: String, _ key: [UInt8], to value: [UInt8]) throws {
-        guard let sizes = objects.sizes(of: map), sizes.key == key.count else { return }
+        guard let sizes = objects.sizes(of: map) else { return }
+        guard sizes.key == key.count, sizes.value >= value.count else {
+            throw BenchError(
+                "Merbridge's map \(map) has keys of \(sizes.key) and values of \(sizes.value) bytes, which is none of its "
+                    + "known layouts; give objects of another version to --merbridge")
+        }
         try objects.set(map, key, to: value + [UInt8](repeating: 0, count: sizes.value - value.count))
     }
 

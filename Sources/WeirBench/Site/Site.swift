@@ -186,8 +186,8 @@ final class Site {
 
     /// One pod that is no workload, once for processes that Weir's programs see and once for others.
     func bystanders() throws -> [Side] {
-        let pods = try PodPair("bystander", number: 30)
         guard installation != nil else { return [] }
+        let pods = try PodPair("bystander", number: 30)
         return [
             try Side(.direct, pods: pods, cgroup: try BenchCgroup("\(plainCgroup.path)/bystander")),
             try Side(.weir, pods: pods, cgroup: try BenchCgroup("\(meshCgroup.path)/bystander")),

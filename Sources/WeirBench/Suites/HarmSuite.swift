@@ -30,14 +30,18 @@ struct HarmSuite: Suite {
         }
         defer { servers.forEach { $0.stop() } }
         let contest = try Contest(site, progress, title: "harm, a bystander", sides: sides)
+        contest.part = 0...0.15
         let pods = try contest.connections(rounds: rounds, block: block, family: .ipv4) { side, family in
             Endpoint(address: side.pods.serverAddress(family), port: port(side))
         }
+        contest.part = 0.15...0.25
         let stream = try contest.stream(rounds: streamRounds, milliseconds: milliseconds, size: 65536) { side, family in
             Endpoint(address: side.pods.serverAddress(family), port: port(side) + 1)
         }
-        contest.part = 0.3...0.4
+        contest.part = 0.25...0.4
         try site.registerCgroup(true)
+        // Not for what is measured next, if this fails.
+        defer { try? site.registerCgroup(false) }
         let hosts = try contest.connections(rounds: rounds, block: block, family: .ipv4) { side, family in
             Endpoint(address: side.pods.serverAddress(family), port: port(side))
         }

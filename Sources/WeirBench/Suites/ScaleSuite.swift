@@ -3,10 +3,12 @@ import WeirCore
 /// What many workloads and many connections on one node cost.
 struct ScaleSuite: Suite {
     let name = SuiteName.scale
-    /// Workloads on the node, those that are measured included.
+    /// Workloads on the node beside those of other cases: the one that is measured, and idle ones.
     var workloads = [1, 100, 500]
     var rounds = 20
+    /// Connections of one case in one round.
     var block = 50
+    /// Connections of one case that are held open.
     var open = 10_000
     var memoryRounds = 2
 
@@ -21,15 +23,20 @@ struct ScaleSuite: Suite {
         try site.apply(try Exclusions().policy())
         let contest = try Contest(site, progress, title: "scale")
         var measurements: [Measurement] = []
+        // Not for the suites that follow, if this one fails.
+        defer { try? site.crowd(0) }
         for (number, count) in workloads.enumerated() {
+            let share = 0.6 / Double(workloads.count)
+            contest.part = Double(number) * share...Double(number + 1) * share
             contest.title = "scale, \(count) workloads"
-            progress.step("\(contest.title): making them", Double(number) / 5, important: true)
+            progress.step("\(contest.title): making them", contest.part.lowerBound, important: true)
             try site.crowd(count - 1)
             measurements.append(try connect(contest, Measurement.Parameter(name: "workloads", value: Double(count))))
         }
         try site.crowd(0)
         contest.title = "scale, \(open) open connections"
         progress.step("\(contest.title)", 0.6, important: true)
+        contest.part = 0.8...1
         measurements.append(try memory(contest))
         for index in contest.sides.indices { try contest.hold(open, on: index, to: Site.intercepted) }
         measurements.append(try connect(contest, Measurement.Parameter(name: "open connections", value: Double(open))))
