@@ -3,16 +3,23 @@ import Glibc
 
 /// What TPROXY mode needs of a pod's routing: a proxy that calls the application from its client's address marks its
 /// socket, and the answers to that address must come back to the pod instead of leaving it. Istio's rules do this with
-/// the same mark and table; here the accepted socket takes the mark from the SYN (net.ipv4.tcp_fwmark_accept).
+/// the same mark and a table of their own; here the accepted socket takes the mark from the SYN
+/// (net.ipv4.tcp_fwmark_accept).
 public enum TransparentRouting {
-    /// Istio's table.
-    private static let table: UInt32 = 133
+    /// Of the table and of the rule's preference, by which Weir's are known; the rules of the nftables mechanism have the
+    /// same.
+    private static let number: UInt32 = 0x7765
     private static let sysctl = "/proc/sys/net/ipv4/tcp_fwmark_accept"
+
+    /// Whether accepted sockets take the mark of the SYN already.
+    public static func isAccepting(_ namespace: borrowing NetworkNamespace) throws(BPFError) -> Bool {
+        try namespace.enter { () throws(BPFError) in isAccepting() }
+    }
 
     /// Adds the rule and the route for both families; what is there already stays.
     public static func install(mark: UInt32, in namespace: borrowing NetworkNamespace) throws(BPFError) {
         try namespace.enter { () throws(BPFError) in
-            try write("1")
+            if !isAccepting() { try write("1") }
             let netlink = try Netlink()
             for family in [AF_INET, AF_INET6] {
                 try change(netlink, RTM_NEWROUTE, route(family), family)
@@ -22,9 +29,12 @@ public enum TransparentRouting {
     }
 
     /// Removes both again.
-    public static func remove(mark: UInt32, in namespace: borrowing NetworkNamespace) throws(BPFError) {
+    /// - Parameter wasAccepting: whether accepted sockets took the mark before, and still shall.
+    public static func remove(
+        mark: UInt32, in namespace: borrowing NetworkNamespace, wasAccepting: Bool
+    ) throws(BPFError) {
         try namespace.enter { () throws(BPFError) in
-            try write("0")
+            if !wasAccepting { try write("0") }
             let netlink = try Netlink()
             for family in [AF_INET, AF_INET6] {
                 try change(netlink, RTM_DELRULE, rule(family, mark), family)
@@ -44,22 +54,24 @@ public enum TransparentRouting {
         throw BPFError(code: error, operation: "set", subject: "the routing of TPROXY mode in a network namespace")
     }
 
-    /// `ip rule add fwmark MARK lookup 133`.
+    /// `ip rule add pref NUMBER fwmark MARK lookup NUMBER`.
     private static func rule(_ family: Int32, _ mark: UInt32) -> [UInt8] {
         let action: UInt8 = 1  // FR_ACT_TO_TBL
-        let header: [UInt8] = [UInt8(family), 0, 0, 0, UInt8(table), 0, 0, action, 0, 0, 0, 0]
-        return header + attribute(10, mark) + attribute(15, table)  // FRA_FWMARK, FRA_TABLE
+        let header: [UInt8] = [UInt8(family), 0, 0, 0, UInt8(RT_TABLE_UNSPEC.rawValue), 0, 0, action, 0, 0, 0, 0]
+        // FRA_PRIORITY, FRA_FWMARK, FRA_TABLE
+        return header + attribute(6, number) + attribute(10, mark) + attribute(15, number)
     }
 
-    /// `ip route add local default dev lo table 133`.
+    /// `ip route add local default dev lo table NUMBER`.
     private static func route(_ family: Int32) -> [UInt8] {
         var message = rtmsg()
         message.rtm_family = UInt8(family)
-        message.rtm_table = UInt8(table)
+        message.rtm_table = UInt8(RT_TABLE_UNSPEC.rawValue)
         message.rtm_protocol = UInt8(RTPROT_BOOT)
         message.rtm_scope = UInt8(RT_SCOPE_HOST.rawValue)
         message.rtm_type = UInt8(RTN_LOCAL)
         return withUnsafeBytes(of: &message) { Array($0) } + attribute(Int(RTA_OIF.rawValue), 1)
+            + attribute(Int(RTA_TABLE.rawValue), number)
     }
 
     private static func attribute(_ type: Int, _ value: UInt32) -> [UInt8] {
@@ -67,6 +79,8 @@ public enum TransparentRouting {
     }
 
     /// The thread's namespace decides which file this is.
+    private static func isAccepting() -> Bool { TextFile.lines(sysctl).first.map { $0 != "0" } ?? false }
+
     private static func write(_ value: String) throws(BPFError) {
         guard let file = fopen(sysctl, "we"), fputs(value, file) >= 0, fclose(file) == 0 else {
             throw BPFError(

@@ -41,9 +41,10 @@ public struct NFTMechanism: Sendable {
 
     /// TPROXY mode's routing for the eBPF mechanism.
     func installRouting(_ resolved: ResolvedWorkload) throws {
-        try notes.write(resolved, .ebpf)
-        try TransparentRouting.install(
-            mark: Self.transparentMark, in: try NetworkNamespace(path: resolved.namespacePath))
+        let namespace = try NetworkNamespace(path: resolved.namespacePath)
+        // Before it is switched on: whoever removes it may be another process, and this one may be killed here.
+        try notes.write(resolved, .ebpf, switchesAccept: try !TransparentRouting.isAccepting(namespace))
+        try TransparentRouting.install(mark: Self.transparentMark, in: namespace)
     }
 
     /// Istio's.
@@ -68,7 +69,8 @@ public struct NFTMechanism: Sendable {
     private func remove(from path: String, notedAt note: String) throws {
         guard let cookie = notes.cookie(at: note) else { return }
         if let namespace = NetworkNamespace.find(cookie, at: path) {
-            try TransparentRouting.remove(mark: Self.transparentMark, in: namespace)
+            try TransparentRouting.remove(
+                mark: Self.transparentMark, in: namespace, wasAccepting: !notes.hasSwitchedAccept(at: note))
             if let nft = try? NFT() { try namespace.entered { try nft.remove() } }
         }
         notes.remove(at: note)

@@ -4,8 +4,8 @@ import WeirBPF
 public import WeirCore
 
 /// What an installation has put into network namespaces, a file for each below /run/weir: a line with the namespace's
-/// cookie, and the workload as it was resolved, with the mechanism in force. It outlives the agent as pinned maps do, and
-/// goes with the next boot.
+/// cookie, a line if tcp_fwmark_accept was off before Weir, and the workload as it was resolved, with the mechanism in
+/// force. It outlives the agent as pinned maps do, and goes with the next boot.
 struct NamespaceNotes: Sendable {
     private let folder: String
 
@@ -14,12 +14,16 @@ struct NamespaceNotes: Sendable {
     }
 
     /// Writes one down; the file keeps its time if nothing has changed.
-    func write(_ resolved: ResolvedWorkload, _ mechanism: Mechanism) throws {
+    /// - Parameter switchesAccept: whether net.ipv4.tcp_fwmark_accept, which is off, will now be switched on there. That is
+    ///   known until the note goes.
+    func write(_ resolved: ResolvedWorkload, _ mechanism: Mechanism, switchesAccept: Bool = false) throws {
         let path = resolved.publicPath
         takeOver(resolved)
         var noted = resolved.workload
         noted.mechanism = mechanism
-        let text = "\(Self.cookiePrefix)\(resolved.cookie)\n\(try JSONText.line(noted))\n"
+        let isSwitched = switchesAccept || (cookie(at: path) == resolved.cookie && hasSwitchedAccept(at: path))
+        let lines = ["\(Self.cookiePrefix)\(resolved.cookie)"] + (isSwitched ? [Self.switchedAccept] : [])
+        let text = (lines + [try JSONText.line(noted), ""]).joined(separator: "\n")
         if Self.read(file(path)) == text { return }
         mkdir("/run/weir", 0o755)
         mkdir(folder, 0o700)
@@ -33,12 +37,18 @@ struct NamespaceNotes: Sendable {
     }
 
     private static let cookiePrefix = "# network namespace with cookie "
+    private static let switchedAccept = "# net.ipv4.tcp_fwmark_accept was 0"
 
     /// Of the namespace that was there when the note was written. Nil: there is no note.
     func cookie(at path: String) -> UInt64? {
         guard let line = Self.read(file(path))?.prefix(while: { $0 != "\n" }), line.hasPrefix(Self.cookiePrefix)
         else { return nil }
         return UInt64(line.dropFirst(Self.cookiePrefix.count))
+    }
+
+    /// Whether Weir has switched net.ipv4.tcp_fwmark_accept on in the namespace that was there when the note was written.
+    func hasSwitchedAccept(at path: String) -> Bool {
+        Self.read(file(path))?.split(separator: "\n").contains { $0 == Self.switchedAccept } ?? false
     }
 
     /// Gives what an earlier agent wrote of this namespace its present name: a pod's may be found by another process.
