@@ -21,11 +21,18 @@ public struct NetworkNamespace: ~Copyable, Sendable {
 
     private static func cookie(of descriptor: borrowing Descriptor, _ path: String) throws(BPFError) -> UInt64 {
         var cookie: UInt64 = 0
+        let result = weir_netns_cookie(descriptor.raw, &cookie)
         try check(
-            weir_netns_cookie(descriptor.raw, &cookie), "enter", path,
-            advice: KernelVersion.advice("namespaces' cookies need", need: .ofNamespaces)
+            result, "enter", path,
+            advice: advice(result) ?? KernelVersion.advice("namespaces' cookies need", need: .ofNamespaces)
                 ?? "the path must name a network namespace, such as /run/netns/NAME or /proc/PID/ns/net")
         return cookie
+    }
+
+    /// What to do about EPERM of setns(2) and unshare(2), which root gets, too, in a container; nil: it is another error.
+    private static func advice(_ result: Int32) -> String? {
+        result == -EPERM
+            ? "run as the host's root, or with CAP_SYS_ADMIN, which a container has when it is privileged" : nil
     }
 
     /// The namespace of a cookie, if it is there: by the path that it had, or by a process that lives in it.
@@ -54,7 +61,8 @@ public struct NetworkNamespace: ~Copyable, Sendable {
     /// Runs `body` on this thread inside the namespace, and comes back.
     public func enter<Result>(_ body: () throws(BPFError) -> Result) throws(BPFError) -> Result {
         let home = try Descriptor(path: "/proc/thread-self/ns/net")
-        try check(weir_netns_enter(descriptor.raw), "enter", path)
+        let result = weir_netns_enter(descriptor.raw)
+        try check(result, "enter", path, advice: Self.advice(result))
         defer {
             // Going on in the wrong namespace would be worse than not going on.
             if weir_netns_enter(home.raw) < 0 { abort() }
@@ -69,7 +77,8 @@ public struct NetworkNamespace: ~Copyable, Sendable {
         defer {
             if weir_netns_enter(home.raw) < 0 { abort() }
         }
-        try check(weir_netns_create(), "make", "a network namespace", advice: "run as root, or with CAP_SYS_ADMIN")
+        let result = weir_netns_create()
+        try check(result, "make", "a network namespace", advice: advice(result))
         return try body()
     }
 }

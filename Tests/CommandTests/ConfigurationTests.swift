@@ -114,6 +114,17 @@ extension Commands {
             }
         }
 
+        /// As root in a container without privileges: the path is right.
+        @Test func aNamespaceThatMayNotBeEntered() throws {
+            let namespace = try Namespace()
+            let weir = try Installation([Self.istio("shop", "netns: /run/netns/\(namespace.name)")])
+            let arguments = ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]
+            expect(
+                try Command.output(arguments + [Programs.weir.get(), "load", "--config", weir.file]), 2,
+                "weir: workload shop: cannot enter /run/netns/\(namespace.name): operation not permitted; run as the "
+                    + "host's root, or with CAP_SYS_ADMIN, which a container has when it is privileged")
+        }
+
         @Test(arguments: [["load", "--config"], ["agent", "--config"], ["config", "validate"], ["config", "show"]])
         func filesThatCannotBeRead(_ command: [String]) throws {
             expect(
