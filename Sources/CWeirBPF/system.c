@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* System calls. */
+#define _GNU_SOURCE
+#include "CWeirBPF.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/membarrier.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* Linux 5.14; Debian 12's libc headers know it, older ones do not */
+#endif
+
+int weir_wait_for_programs(void)
+{
+	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) ? -errno : 0;
+}
+
+int weir_netns_enter(int netns)
+{
+	return setns(netns, CLONE_NEWNET) ? -errno : 0;
+}
+
+int weir_netns_create(void)
+{
+	struct ifreq loopback = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int control, error;
+
+	if (unshare(CLONE_NEWNET))
+		return -errno;
+	control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	error = control < 0 || ioctl(control, SIOCSIFFLAGS, &loopback) ? -errno : 0;
+	if (control >= 0)
+		close(control);
+	return error;
+}
+
+ssize_t weir_splice(int from, int to, size_t size)
+{
+	ssize_t moved = splice(from, NULL, to, NULL, size, SPLICE_F_NONBLOCK);
+
+	return moved < 0 ? -errno : moved;
+}
+
+int weir_netns_cookie(int netns, uint64_t *cookie)
+{
+	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	int error = home < 0 ? -errno : weir_netns_enter(netns);
+
+	if (!error) {
+		int socket_there = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		socklen_t size = sizeof(*cookie);
+
+		if (socket_there < 0 || getsockopt(socket_there, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &size))
+			error = -errno;
+		if (socket_there >= 0)
+			close(socket_there);
+		/* Going on in the wrong namespace would be worse than not going on. */
+		if (setns(home, CLONE_NEWNET))
+			abort();
+	}
+	if (home >= 0)
+		close(home);
+	return error;
+}
+
+int weir_descriptor_of(int pid, int descriptor)
+{
+	int process = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (process < 0)
+		return -errno;
+
+	int copy = (int)syscall(SYS_pidfd_getfd, process, descriptor, 0);
+	int error = errno;
+
+	close(process);
+	return copy < 0 ? -error : copy;
+}
+
+int weir_mount(const char *type, const char *target)
+{
+	return mount(type, target, type, 0, NULL) ? -errno : 0;
+}
+
+void weir_die_with_parent(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
