@@ -8,8 +8,10 @@ public struct PluginSettings: Hashable, Sendable {
     public var failurePolicy = FailurePolicy.block
     /// Namespaces whose pods start in any case.
     public var excludeNamespaces = ["kube-system"]
-    /// Seconds that ADD, CHECK and STATUS wait for the agent: more than one takes to restart, and much less than the two
-    /// minutes after which a kubelet gives a sandbox up.
+    /// Seconds that ADD, CHECK and STATUS wait for the agent: more than one takes to restart. A kubelet gives a sandbox
+    /// four minutes (twice runtimeRequestTimeout) and tries again some ten seconds after an ADD that failed. But it takes
+    /// a runtime for dead, and starts nothing, not even the agent, when its status, and with it STATUS, takes 30 s
+    /// (maxWaitForContainerRuntime, pkg/kubelet/kubelet.go).
     public var timeout = 15
 
     public init() {}
