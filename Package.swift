@@ -111,6 +111,9 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swift),
         .testTarget(
             name: "EndToEndTests", dependencies: ["TestSupport", "weir", "weir-exercise"], swiftSettings: swift),
+        .testTarget(
+            name: "WeirAgentTests", dependencies: ["WeirAgent", "WeirBPF", "WeirCore", "CWeirABI"],
+            swiftSettings: swift),
         .testTarget(name: "WeirBenchTests", dependencies: ["WeirBench", "WeirCore"], swiftSettings: swift),
         .testTarget(
             name: "AccelerationTests",

@@ -28,7 +28,7 @@ public actor RunSession {
     private let interceptor: Interceptor
     private let reader: FlowReader
     private let namespace: NetworkNamespace
-    private var flows: [FlowRecord] = []
+    private var flows = FlowTally()
 
     public init(_ options: Options) throws(BPFError) {
         self.options = options
@@ -125,7 +125,7 @@ public actor RunSession {
     }
 
     private func collect() throws(BPFError) {
-        flows += try reader.drain().compactMap(FlowRecord.init)
+        for flow in try reader.drain().compactMap(FlowRecord.init) { flows.add(flow) }
     }
 
     /// Connections of a process that has ended close a moment later: read on until nothing comes.

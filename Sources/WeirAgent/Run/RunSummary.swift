@@ -10,7 +10,7 @@ public struct RunSummary: Sendable {
     /// Processes of the command that were still running and were ended.
     public let endedProcesses: Int
     public let counters: [CounterRow]
-    public let flows: [FlowRecord]
+    let flows: FlowTally
 
     /// The shell's convention: the command's own exit code, or 128 and the signal that ended it.
     public var exitCode: Int32 {
@@ -25,13 +25,17 @@ public struct RunSummary: Sendable {
         public let redirected: UInt64
         public let passed: UInt64
         public let counters: [CounterRow]
+        /// The first 10,000.
         public let flows: [FlowRecord]
+        /// How many more there were.
+        public let flowsLeftOut: Int
     }
 
     public var report: Report {
         Report(
             command: command, exitCode: exitCode, redirected: total { $0.verdict != .direct },
-            passed: total { $0.verdict == .direct }, counters: own, flows: flows)
+            passed: total { $0.verdict == .direct }, counters: own, flows: flows.records,
+            flowsLeftOut: flows.count - flows.records.count)
     }
 
     /// Counters of workload 0 are about lost records, not about the command.
@@ -51,7 +55,7 @@ public struct RunSummary: Sendable {
         if endedProcesses > 0 { lines.append("weir: ended \(endedProcesses) of its processes that were still running") }
         if own.isEmpty { return (lines + ["weir: it made no connection"]).joined(separator: "\n") }
         lines += ["", reasons.text]
-        if !flows.isEmpty { lines += ["", destinations.text] }
+        if flows.count > 0 { lines += ["", destinations.text] }
         let lost = counters.filter { $0.workload == 0 }.reduce(0) { $0 + $1.connections }
         if lost > 0 { lines.append("weir: \(lost) records of connections were lost; the counters above have them all") }
         return lines.joined(separator: "\n")
@@ -71,26 +75,18 @@ public struct RunSummary: Sendable {
 
     /// The destinations with the most connections.
     private var destinations: Table {
-        struct Sum {
-            var connections = 0, failed = 0
-            var sent: UInt64 = 0, received: UInt64 = 0
-        }
-        var sums: [[String]: Sum] = [:]
-        for flow in flows {
-            let key = [flow.destination, flow.verdict == .direct ? "itself" : flow.target, flow.reason.word]
-            sums[key, default: Sum()].connections += 1
-            sums[key, default: Sum()].failed += flow.end == .failed ? 1 : 0
-            sums[key, default: Sum()].sent += flow.sentBytes ?? 0
-            sums[key, default: Sum()].received += flow.receivedBytes ?? 0
-        }
         var table = Table(
             ["destination", "went to", "reason", "connections", "failed", "sent", "received"], numeric: [3, 4, 5, 6])
-        let rows = sums.sorted { ($1.value.connections, $0.key[0]) < ($0.value.connections, $1.key[0]) }
-        for (key, sum) in rows.prefix(20) {
-            table.add(
-                key + ["\(sum.connections)", "\(sum.failed)", Quantity.bytes(sum.sent), Quantity.bytes(sum.received)])
+        let rows = flows.sums.sorted {
+            ($1.value.connections, $0.key.address) < ($0.value.connections, $1.key.address)
         }
+        func add(_ words: [String], _ sum: FlowTally.Sum) {
+            table.add(
+                words + ["\(sum.connections)", "\(sum.failed)", Quantity.bytes(sum.sent), Quantity.bytes(sum.received)])
+        }
+        for (key, sum) in rows.prefix(20) { add([key.address, key.target, key.reason], sum) }
         if rows.count > 20 { table.add(["… and \(rows.count - 20) more", "", "", "", "", "", ""]) }
+        if flows.others.connections > 0 { add(["… and others, not told apart", "", ""], flows.others) }
         return table
     }
 }
