@@ -130,7 +130,7 @@ static __always_inline bool is_from_inside(__u64 netns, const struct attempt *at
 {
 	struct weir_route *route;
 
-	/* No client at all: it is is_listening() that looks, in connect.bpf.h. */
+	/* No client at all: it is is_listening() that looks, in target.bpf.h. */
 	if (is_unspecified(&attempt->source) || is_loopback(&attempt->source) ||
 	    is_same_address(&attempt->source, &attempt->destination))
 		return true;
