@@ -1,9 +1,10 @@
 import Foundation
 import Logging
 import TestSupport
-import WeirAgent
 import WeirBPF
 import WeirCore
+
+@testable import WeirAgent
 
 /// Weir's programs for two neighbours, without an agent and pins, so that they can be loaded without their guards.
 final class ShortCutNode {
@@ -45,6 +46,9 @@ final class ShortCutNode {
         let text = "acceleration: \(scope.rawValue)\naccelerationBudget: \(budget)\nworkloads:\n\(workloads.joined())"
         try await node.apply(try Configuration(yaml: text), watching: false)
     }
+
+    /// Why the short cut does less for each of the pods than it asks for.
+    func limits() async -> [String?] { await node.report().map(\.limit) }
 
     /// Messages by the path they took, of all workloads.
     func messages() throws -> [MessagePath: UInt64] {

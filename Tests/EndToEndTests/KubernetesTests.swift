@@ -76,6 +76,47 @@ extension EndToEnd {
             try installation.succeed(["unload"])
         }
 
+        /// A pod's annotation bounds what may wait for its proxy past the stack; its neighbour has the node's bound.
+        @Test func annotationsSayTheBudget() throws {
+            let full = #""weir.io/acceleration": "full", "weir.io/application-reads": "untilEmpty""#
+            let pods = [
+                try SimulatedPod(number: 0, annotations: full),
+                try SimulatedPod(number: 1, annotations: #"\#(full), "weir.io/acceleration-budget": "2048""#),
+            ]
+            let server = try FakeAPIServer()
+            for pod in pods {
+                try pod.namespace.ip(["link set lo up"])
+                try server.put(pod.object)
+            }
+            let installation = try Installation()
+            try installation.configure([], kubernetes: server)
+            let agent = try installation.startAgent()
+            try agent.waitForLine("pods are known", in: .errors)
+            #expect(try installation.cni("add", pods).intercepted == 2)
+            // All of it is sent before any is read.
+            let stream = ["habit", "level", "--to", "10.200.0.1:80", "--port", "15001", "--bytes", "100000"]
+            for pod in pods { try Command.run([Programs.exercise.get()] + stream, in: pod.namespace.place) }
+
+            struct Stats: Decodable {
+                struct Row: Decodable {
+                    struct Path: Decodable { let path: String, messages: Int }
+                    let workload: String
+                    let path: Path
+                }
+                let paths: [Row]
+            }
+            let stats = try Weir.read(Stats.self, ["stats", "--config", installation.file]).paths
+            func messages(_ pod: SimulatedPod, _ path: String) -> Int {
+                stats.filter { $0.workload == "shop/\(pod.name)" && $0.path.path == path }.reduce(0) {
+                    $0 + $1.path.messages
+                }
+            }
+            observed("messages", "\(stats)")
+            #expect(messages(pods[0], "redirect") == 7 && messages(pods[0], "over_budget") == 0)
+            #expect(messages(pods[1], "redirect") == 1 && messages(pods[1], "over_budget") > 0)
+            try installation.succeed(["unload"])
+        }
+
         /// The runtime's name of the namespace and the one that a later agent finds it by are two; the rules are one
         /// pod's all the same.
         @Test("Pods by nftables where the kernel refuses BPF programs, for agents that come and go")

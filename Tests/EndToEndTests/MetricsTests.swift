@@ -78,6 +78,28 @@ extension EndToEnd {
             for stub in stubs { stub.process.stop() }
         }
 
+        /// Of datagrams that are sent one by one only DNS is counted, also where it is let pass.
+        @Test func queriesThatPass() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 97)
+            let outside = try Listener.outside(of: pod)
+            let weir = try Installation([.istio(pod)])
+            try weir.load()
+            for family in Family.allCases {
+                for port in ["53", "9000"] {
+                    let resolution = try Resolution.run(
+                        "unconnected", server: family.destination(53), options: [port], in: pod.application)
+                    #expect(resolution.first.facts?.name == "outside")
+                }
+            }
+            let counted = try weir.counters(of: pod.namespace.name)
+            #expect(counted.map(\.transport) == ["udp"] && counted.map(\.verdict) == ["direct"])
+            #expect(counted.map(\.connections) == [2])
+            try weir.succeed(["unload"])
+            outside.process.stop()
+        }
+
         /// A name with everything that the format escapes.
         @Test func namesAreEscaped() throws {
             let lock = MachineLock(.shared)

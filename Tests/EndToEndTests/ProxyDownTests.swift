@@ -64,6 +64,42 @@ extension EndToEnd {
             #expect(inbound.facts?.origin == own)
         }
 
+        /// Queries by datagram go by whether somebody takes datagrams at the proxy's DNS port, on the proxy's own address:
+        /// a listener there for streams is none for them, and Weir's own proxy takes streams alone.
+        @Test(arguments: ["fallback", "direct"])
+        func queries(_ word: String) throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 89)
+            let weir = try Installation([.istio(pod, "dns: all\nwhenProxyDown: \(word)")])
+            let outside = try Listener.outside(of: pod)
+            let agent = try weir.startAgent()
+            let loopback = Family.allCases.flatMap { ["--address", $0.loopback] }
+            let streams = try Listener("proxy", ports: [15053], options: loopback, in: pod.proxy)
+            for kind in ["unconnected", "connected"] { try expectAnswered("outside", kind, pod) }
+            try expectAnswered("proxy", "tcp", pod)
+            streams.process.stop()
+            let both = try Listener("proxy", ports: [15053], options: loopback + ["--udp"], in: pod.proxy)
+            for kind in ["unconnected", "connected", "tcp"] { try expectAnswered("proxy", kind, pod) }
+            both.process.stop()
+            for kind in ["unconnected", "connected", "tcp"] { try expectAnswered("outside", kind, pod) }
+            #expect(agent.poll() == nil)
+            try weir.succeed(["unload"])
+            outside.process.stop()
+        }
+
+        private func expectAnswered(
+            _ name: String, _ kind: String, _ pod: Pod, sourceLocation: SourceLocation = #_sourceLocation
+        ) throws {
+            for family in Family.allCases {
+                let server = family.destination(53)
+                let resolution = try Resolution.run(kind, server: server, in: pod.application)
+                observed("\(kind) over \(family)", resolution)
+                #expect(resolution.first.facts?.name == name, "\(kind), \(family)", sourceLocation: sourceLocation)
+                #expect(resolution.first.from == Endpoint(server, 53), sourceLocation: sourceLocation)
+            }
+        }
+
         /// A file with limits of Weir's own proxy.
         private func configure(_ weir: Installation, _ pod: Pod, proxy: String) throws {
             let workload = String.istio(pod, "whenProxyDown: fallback").replacingOccurrences(of: "\n", with: "\n    ")

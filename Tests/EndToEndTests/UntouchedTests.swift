@@ -52,6 +52,12 @@ extension EndToEnd {
             #expect(call.facts?.port == 15006)
             #expect(call.facts?.origin == destination)
             expectDirect(passedOn, destination, "application")
+            guard family == .ipv6 else { return }
+            // What is for ::6 leaves from there, too, unless the socket says otherwise (RFC 6724, 5, rule 1).
+            let there = Endpoint(family.passthroughSource, 8080)
+            let unbound = try Attempt.run("blocking", to: there, in: fixture.pod.proxy)
+            observed("the proxy to \(there)", unbound)
+            expectDirect(unbound, there, "application")
         }
 
         @Test(arguments: Family.allCases)

@@ -47,13 +47,18 @@ final class StreamSocket {
     }
 
     /// Sends until nobody takes anything any more.
-    func fill() throws(BPFError) {
+    /// - Returns: how many bytes were taken.
+    @discardableResult
+    func fill() throws(BPFError) -> Int {
         let bytes = [UInt8](repeating: 7, count: 1 << 16)
+        var sent = 0
         var room = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
         while poll(&room, 1, 500) > 0 {
             let count = Glibc.send(raw, bytes, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
             if count < 0 && errno != EAGAIN { try check(-errno, "send", "\(bytes.count) bytes") }
+            sent += max(count, 0)
         }
+        return sent
     }
 
     /// SO_ERROR, when there is one; 0 when none comes.

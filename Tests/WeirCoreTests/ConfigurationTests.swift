@@ -76,6 +76,14 @@ import WeirCore
             legacy.policy.proxyUIDs == [1001, 1002] && legacy.policy.proxyGIDs == [1001] && legacy.policy.proxyCgroup)
         #expect(legacy.policy.outboundExcludePorts == [PortRange(22), PortRange(8000, 8080)])
         #expect(legacy.policy.inboundIncludePorts == .listed([PortRange(80)]) && !legacy.policy.ipv6)
+        #expect(
+            try legacy.policy.outboundIncludeRanges
+                == .listed([CIDR(parsing: "10.0.0.0/8"), CIDR(parsing: "fd00::/8")]))
+        #expect(try legacy.policy.outboundExcludeRanges == [CIDR(parsing: "10.96.0.10")])
+        #expect(try legacy.policy.inboundExcludeSources == [CIDR(parsing: "192.168.0.0/16")])
+        #expect(try legacy.policy.dns == .servers([Address(parsing: "10.96.0.10")]))
+        #expect(legacy.policy.outboundPort == 15001 && legacy.policy.inboundPort == 15006)
+        #expect(legacy.policy.dnsPort == 15053 && legacy.policy.tunnelPort == 15008)
         #expect(legacy.policy.origins[.outboundExcludePorts] == "outbound.excludePorts")
         #expect(configuration.workloads[2].policy.inboundExcludePorts.map(\.description) == ["25", "4190", "4191"])
     }

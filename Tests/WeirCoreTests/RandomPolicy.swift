@@ -41,6 +41,8 @@ struct RandomPolicy {
         result.ipv6 = random.chance(80)
         if random.chance(5) { result.proxyAddress4 = .any6 }
         if random.chance(5) { result.proxyAddress6 = .any6 }
+        if random.chance(5) { result.dnsAddress4 = .any6 }
+        if random.chance(5) { result.dnsAddress6 = .any6 }
         if dialect == .istio && random.chance(30) {
             result.interceptionMode = .tproxy
             result.mark = 1337

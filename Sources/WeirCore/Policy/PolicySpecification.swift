@@ -14,7 +14,7 @@ public struct PolicySpecification: Hashable, Sendable, Codable {
     /// Where the proxy listens for each family; unspecified (`Address.any6`): nowhere, and that family is left alone.
     public var proxyAddress4 = Address.loopback4
     public var proxyAddress6 = Address.loopback6
-    /// Where it listens for DNS, when that is elsewhere.
+    /// Where it listens for DNS, when that is elsewhere; unspecified: nowhere, and no query of that family goes there.
     public var dnsAddress4: Address?
     public var dnsAddress6: Address?
 

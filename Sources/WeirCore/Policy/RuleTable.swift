@@ -16,6 +16,7 @@ struct RuleTable {
         let dialect = specification.dialect
         for template in Self.families + (direction == .outbound ? dialect.outbound : dialect.inbound) {
             guard Self.stands(template, specification) else { continue }
+            let template = template.verdict == .dns ? Self.ofResolver(template, specification) : template
             append(template, available: available, source: specification.origin(of: template.setting), &sources)
             if rules.last?.care == [] { break }
         }
@@ -47,6 +48,16 @@ struct RuleTable {
             }
         return port != nil && template.conditions.allSatisfy(specification.satisfies)
             && !template.exceptions.contains(where: specification.satisfies)
+    }
+
+    /// A resolver that listens for one family alone gets no queries of the other.
+    private static func ofResolver(_ template: RuleTemplate, _ specification: PolicySpecification) -> RuleTemplate {
+        let hasNone4 = specification.dnsAddress4?.isUnspecified == true
+        let hasNone6 = specification.dnsAddress6?.isUnspecified == true
+        return RuleTemplate(
+            template.verdict, template.reason, by: template.any,
+            if: template.required.union(hasNone4 ? .ipv6 : []), unless: template.forbidden.union(hasNone6 ? .ipv6 : []),
+            when: template.conditions, whenNot: template.exceptions, cite: template.setting)
     }
 
     private mutating func append(

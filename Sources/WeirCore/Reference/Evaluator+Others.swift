@@ -53,7 +53,7 @@ extension Evaluator {
     func kumaInbound(_ attempt: Attempt) -> Verdict {
         for virtual in specification.virtualInterfaces where isOn([virtual.name], attempt) {
             guard let network = virtual.network, network.isIPv4 == attempt.destination.isIPv4 else { continue }
-            if !isTCP(attempt) && attempt.port == 53 { return .dns }
+            if !isTCP(attempt) && attempt.port == 53 && hasResolver(attempt) { return .dns }
             if isTCP(attempt) && !network.contains(attempt.destination) { return .outbound }
             break
         }

@@ -61,9 +61,16 @@ public struct Evaluator: Sendable {
         }
     }
 
+    /// Whether the proxy listens for DNS of the attempt's family.
+    func hasResolver(_ attempt: Attempt) -> Bool {
+        let address = attempt.destination.isIPv4 ? specification.dnsAddress4 : specification.dnsAddress6
+        return address?.isUnspecified != true
+    }
+
     /// All DNS, or to a listed server.
     func isCapturedServer(_ attempt: Attempt) -> Bool {
-        switch specification.dns {
+        guard hasResolver(attempt) else { return false }
+        return switch specification.dns {
         case .off: false
         case .all: true
         case .servers(let servers): servers.contains(attempt.destination)
