@@ -17,6 +17,16 @@ extension ShortCutTests {
         #expect(try lab.remembered() == 0)
     }
 
+    /// To a peer that is no accelerated workload's of this node nothing is prepared.
+    @Test func noPeerIsWaitedForElsewhere() throws {
+        let lab = try ShortCutLab()
+        try lab.set([], of: .b)
+        let pair = try lab.connect(.a, to: (.b, .proxy))
+        try pair.caller.send([1])
+        #expect(try pair.callee.receive(exactly: 1) == [1])
+        #expect(try lab.remembered() == 0)
+    }
+
     /// A proxy's listener at another port than those of the policy is known by its user.
     @Test func aProxyIsKnownByItsUser() throws {
         let lab = try ShortCutLab([.proxy], root: .proxy)
