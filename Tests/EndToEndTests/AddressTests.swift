@@ -11,7 +11,9 @@ extension EndToEnd {
             defer { withExtendedLifetime(lock) {} }
             let pod = try Pod(number: 92)
             let twin = "fd00:78::10"
-            try pod.outside.ip(["addr add \(twin)/128 dev lo"], inet6: true)
+            // Of the link: for an address of another one the kernel asks for neighbours from the link-local address,
+            // which is tentative for a second or two.
+            try pod.outside.ip(["addr add \(twin)/128 dev po0 nodad"])
             let weir = try Installation([.istio(pod, "dns: all\noutbound: {excludeRanges: [198.51.100.0/24]}")])
             let stubs = [try Listener.proxy(in: pod), try Listener.outside(of: pod)]
             try weir.load()
