@@ -29,7 +29,7 @@ public struct AccelerationStatus: Codable, Sendable {
             return workload.applicationReads == .untilShort
                 ? "acceleration: full leaves its applications out: \(refusal(.shortReadersReceive))"
                 : "acceleration: full leaves its applications out until applicationReads says how they read: "
-                    + refusal(.applicationsReceive)
+                    + (problem ?? "weir check --category acceleration shows what they may not use")
         }
         guard !scope.contains(.proxy) else { return nil }
         switch workload.proxyReads {

@@ -71,6 +71,11 @@ extension EndToEnd {
             #expect(try accelerated() == ["proxies", nil, "proxies, applications", "proxies", nil])
             #expect(try installation.run(["status"]).output.contains("shop/cart-3: acceleration: full leaves its"))
 
+            // An annotation that becomes wrong takes nothing out of force.
+            try server.put(pods[2].object.replacing(full, with: #""weir.io/acceleration": "fast""#))
+            try agent.waitForLine("pod not changed", in: .errors)
+            #expect(try accelerated()[2] == "proxies, applications")
+            #expect(try installation.run(["status"]).output.contains(#"but is "fast"; what was in force stays"#))
             try server.put(pods[2].object.replacing(full, with: #""weir.io/acceleration": "off""#))
             #expect(Eventually.value { (try? accelerated()[2]) == .some(nil) ? true : nil } == true)
             try installation.succeed(["unload"])
@@ -114,6 +119,22 @@ extension EndToEnd {
             observed("messages", "\(stats)")
             #expect(messages(pods[0], "redirect") == 7 && messages(pods[0], "over_budget") == 0)
             #expect(messages(pods[1], "redirect") == 1 && messages(pods[1], "over_budget") > 0)
+            try installation.succeed(["unload"])
+        }
+
+        /// A pod that asks for what nftables has not is intercepted all the same, and its status says what it does without.
+        @Test func annotationsThatNftablesCannotFollow() throws {
+            let pod = try SimulatedPod(number: 0, annotations: #""weir.io/acceleration": "proxies""#)
+            let server = try FakeAPIServer()
+            try server.put(pod.object)
+            let installation = try Installation()
+            try installation.configure([], mechanism: "nftables", kubernetes: server)
+            let agent = try installation.startAgent()
+            try agent.waitForLine("pods are known", in: .errors)
+            let added = try installation.cni("add", [pod])
+            #expect(added.intercepted == 1, "\(added.problems)")
+            #expect(try hasRules(pod))
+            #expect(try installation.succeed(["status"]).contains("acceleration does nothing: nftables passes nothing"))
             try installation.succeed(["unload"])
         }
 

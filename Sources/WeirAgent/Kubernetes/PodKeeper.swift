@@ -82,11 +82,20 @@ actor PodKeeper {
         if pod.isOver { return await forget(uid) }
         var record = PodRecord(pod)
         if let known = pods[uid] { record.keep(known) }
+        if let kept = record.keepInForce() {
+            if pods[uid]?.problem != kept { logger.warning("pod not changed", metadata: ["error": "\(kept)"]) }
+            pods[uid] = record
+            return
+        }
         let isNews = pods[uid].map { $0.meshed != record.meshed } ?? true
         pods[uid] = record
         switch record.membership {
         case .meshed(let meshed):
-            guard let attachment = record.attachment, attachment.meshed != meshed else { return }
+            guard let attachment = record.attachment else { return }
+            guard attachment.meshed != meshed else {
+                pods[uid]?.problem = nil
+                return
+            }
             await apply(uid)
         case .exempt, .invalid:
             if case .invalid(let sentence) = record.membership {

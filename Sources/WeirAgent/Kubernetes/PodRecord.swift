@@ -38,6 +38,15 @@ struct PodRecord {
         if addresses.isEmpty { addresses = known.addresses }
     }
 
+    /// An annotation that became wrong while the pod runs takes nothing out of force: its connections would pass the proxy.
+    /// - Returns: what is wrong, and that what was said before stays; nil when there is nothing to keep.
+    mutating func keepInForce() -> String? {
+        guard case .invalid(let sentence) = membership, let meshed = attachment?.meshed else { return nil }
+        membership = .meshed(meshed)
+        problem = "\(sentence); what was in force stays"
+        return problem
+    }
+
     /// A namespace that was found to be this pod's.
     struct Attachment {
         let namespace: HeldNamespace

@@ -54,7 +54,9 @@ extension Node {
             throw InvalidValue(
                 "nftables cannot see whether the proxy listens; use whenProxyDown: refuse, or mechanism: ebpf")
         }
-        guard whyNoPrograms != nil || [nil, .off, .auto].contains(resolved.workload.acceleration) else {
+        // A pod's annotation is no reason to let its connections pass.
+        let mayDoWithout = resolved.held != nil || whyNoPrograms != nil
+        guard mayDoWithout || [nil, .off, .auto].contains(resolved.workload.acceleration) else {
             throw InvalidValue("nftables passes nothing past the stack; use mechanism: ebpf, or acceleration: off")
         }
         _ = try NFT()

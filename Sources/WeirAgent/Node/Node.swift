@@ -154,13 +154,18 @@ public actor Node {
         let hasRules = try resolved.isPod && complement(resolved, anew: anew)
         let workload = NodeWorkload(resolved, id: id, choice: choice, fallback: fallback)
         workload.limit = limit
-        if let limit, limit != workloads[resolved.identifier]?.limit {
+        if hasRules && watching { workload.rules = try RulesKeeper(resolved.namespacePath) }
+        register(workload)
+    }
+
+    private func register(_ workload: NodeWorkload) {
+        let resolved = workload.resolved
+        if let limit = workload.limit, limit != workloads[resolved.identifier]?.limit {
             logger.warning(
                 "acceleration is limited", metadata: ["workload": "\(resolved.workload.name)", "reason": "\(limit)"])
         }
-        if hasRules && watching { workload.rules = try RulesKeeper(resolved.namespacePath) }
         workloads[resolved.identifier] = workload
-        announce(resolved, choice)
+        announce(resolved, workload.choice)
     }
 
     /// Runs the test once.
@@ -194,9 +199,11 @@ public actor Node {
         try ebpf?.table.remove(resolved.key)
         workloads[resolved.identifier]?.fallback?.retire()
         let workload = NodeWorkload(resolved, id: 0, choice: choice, fallback: nil)
+        if [.proxies, .full].contains(resolved.workload.acceleration) {
+            workload.limit = "acceleration does nothing: nftables passes nothing past the stack"
+        }
         if watching { workload.rules = try RulesKeeper(resolved.namespacePath) }
-        workloads[resolved.identifier] = workload
-        announce(resolved, choice)
+        register(workload)
     }
 
     /// What eBPF needs of the namespace beside itself; and what nftables had there goes.

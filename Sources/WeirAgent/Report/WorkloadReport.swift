@@ -69,7 +69,7 @@ public struct WorkloadReport: Codable, Sendable {
         (mesh, selector) = (one.workload.mesh ?? "custom", "\(one.workload.selector)")
         (mechanism, policy, whenProxyDown) = (Mechanism.nftables.rawValue, 0, one.workload.whenProxyDown.word)
         (since, problem) = (one.since, more?.problem)
-        (proxy, pod) = (more?.proxy, more?.pod)
+        (limit, proxy, pod) = (more?.limit, more?.proxy, more?.pod)
     }
 
     public static func table(_ workloads: [WorkloadReport]) -> Table {

@@ -31,11 +31,7 @@ struct WorkloadReader {
         // The other keys are known even where there is no policy to read them into.
         var reader = policy ?? PolicyReader(profile: .istio)
         reader.read(&map, quietly: policy == nil)
-        let acceleration = Self.acceleration(&map, reader.annotations)
-        if acceleration.scope != nil, let selector, selector.key != "netns" {
-            value.complain(
-                "has acceleration, which is for namespaces: both ends are told by their network namespaces; remove it")
-        }
+        let acceleration = acceleration(&map, reader.annotations)
         map.finish()
         guard let name, let selector, policy != nil, var specification = reader.finish(value) else { return }
         specification.originFromSocketName = origin == "getsockname"
@@ -49,9 +45,7 @@ struct WorkloadReader {
     }
 
     /// The keys' values, else the annotations'.
-    private static func acceleration(
-        _ map: inout YAMLMapping, _ annotations: [String: String]
-    ) -> AccelerationSettings {
+    private func acceleration(_ map: inout YAMLMapping, _ annotations: [String: String]) -> AccelerationSettings {
         func take(_ key: String, _ annotation: String) -> YAMLValue? {
             let value = map.take(key)
             if annotations[annotation] != nil {
@@ -63,10 +57,14 @@ struct WorkloadReader {
         do {
             said = try AccelerationSettings(annotations: annotations)
         } catch {
-            map.value.complain("has an annotation that is wrong: \(error.sentence)")
+            value.complain("has an annotation that is wrong: \(error.sentence)")
         }
-        if let key = take("acceleration", AccelerationSettings.scopeKey) {
-            said.scope = key.word(of: Acceleration.self)
+        let scope = take("acceleration", AccelerationSettings.scopeKey)
+        if let scope { said.scope = scope.word(of: Acceleration.self) }
+        if said.scope != nil, let selector, selector.key != "netns" {
+            let sentence = "is for namespaces: both ends are told by their network namespaces; remove it"
+            scope?.complain(sentence)
+            if scope == nil { value.complain("has the annotation \(AccelerationSettings.scopeKey), which \(sentence)") }
         }
         if let key = take("accelerationBudget", AccelerationSettings.budgetKey) {
             said.budget = key.accelerationBudget()
