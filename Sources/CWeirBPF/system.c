@@ -74,12 +74,29 @@ int weir_netns_cookie(int netns, uint64_t *cookie)
 	return error;
 }
 
-int weir_descriptor_of(int pid, int descriptor)
+static int process_open(int pid)
 {
 	int process = (int)syscall(SYS_pidfd_open, pid, 0);
 
-	if (process < 0)
+	return process < 0 ? -errno : process;
+}
+
+int weir_peer_open(int socket)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size))
 		return -errno;
+	return peer.pid > 0 ? process_open(peer.pid) : -ESRCH;
+}
+
+int weir_descriptor_of(int pid, int descriptor)
+{
+	int process = process_open(pid);
+
+	if (process < 0)
+		return process;
 
 	int copy = (int)syscall(SYS_pidfd_getfd, process, descriptor, 0);
 	int error = errno;

@@ -1,5 +1,6 @@
 public import Foundation
 import Glibc
+public import WeirBPF
 import WeirCore
 
 /// The CLI's side of the admin API: one HTTP request a connection over the unix socket. It waits, so that commands
@@ -31,6 +32,14 @@ public struct AdminClient: Sendable {
         var body = Data()
         guard request("GET", "/v1/status", { body.append($0) }) == 200 else { return nil }
         return try? JSONDecoder().decode(AgentStatus.self, from: body)
+    }
+
+    /// The process that answers.
+    /// - Returns: nil when nobody answers, or somebody in a pid namespace that this process does not see.
+    public var process: RunningProcess? {
+        guard let raw = connected() else { return nil }
+        defer { close(raw) }
+        return RunningProcess(listeningAt: raw)
     }
 
     /// Sends a request and hands the body on as it comes.

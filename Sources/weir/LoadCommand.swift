@@ -52,10 +52,13 @@ struct UnloadCommand: AsyncParsableCommand {
             try Host.requireRoot("unload")
             let settings = try node.configuration().agent
             let client = settings.client
-            if let agent = client.status() {
+            let agent = client.status()
+            if let agent {
+                let process = client.process
                 _ = client.request("POST", "/v1/stop") { _ in }
                 for _ in 0..<150 where client.isAnswered { try await Task.sleep(for: .milliseconds(100)) }
-                if client.isAnswered {
+                // It may still be about to remove things itself (unloadOnStop), and holds its port until it ends.
+                if client.isAnswered || process?.ends(within: 15) == false {
                     throw InvalidValue("the agent (pid \(agent.pid)) does not stop; end it, then run weir unload again")
                 }
                 print("stopped the agent (pid \(agent.pid))")
@@ -63,8 +66,11 @@ struct UnloadCommand: AsyncParsableCommand {
             let removed = try Installation.remove(settings)
             let benches = BenchLeftovers.remove()
             var said = removed.map { ["unloaded: \($0)"] } ?? []
-            if benches > 0 { said.append("removed what \(benches) killed runs of weir bench left") }
-            print(said.isEmpty ? "nothing was loaded" : said.joined(separator: "; "))
+            if benches > 0 {
+                said.append("removed what \(benches) killed \(benches == 1 ? "run" : "runs") of weir bench left")
+            }
+            let nothing = agent == nil ? "nothing was loaded" : "it had unloaded everything"
+            print(said.isEmpty ? nothing : said.joined(separator: "; "))
         }
     }
 }

@@ -29,7 +29,7 @@ extension EndToEnd {
             observed("left by a killed run", found.count)
             #expect(!found.isEmpty)
             let weir = try Installation()
-            #expect(try weir.unload().output == "removed what 1 killed runs of weir bench left\n")
+            #expect(try weir.unload().output == "removed what 1 killed run of weir bench left\n")
             #expect(left(by: bench).isEmpty)
         }
 

@@ -74,7 +74,7 @@ extension EndToEnd {
         private func unload(_ weir: Installation, _ example: UnloadCase) throws {
             let pod = try Pod(number: 22)
             let stubs = [try Listener.proxy(in: pod), try Listener.outside(of: pod)]
-            try weir.configure([.istio(pod)])
+            try weir.configure([.istio(pod)], agent: "unloadOnStop: \(example == .unloadingAgent)")
             var agent: ChildProcess?
             if example.hasAgent { agent = try weir.startAgent() }
             if example == .loaded { try weir.load() }
@@ -85,13 +85,14 @@ extension EndToEnd {
             let first = try weir.unload()
             observed("unload, \(example)", first.output.split(separator: "\n").joined(separator: "; "))
             #expect(first.status == 0)
-            #expect(first.output.contains(example == .nothing ? "nothing was loaded" : "unloaded: "))
-            #expect(first.output.contains("stopped the agent") == (example == .runningAgent))
+            #expect(first.output.contains(example.outcome))
+            #expect(first.output.contains("stopped the agent") == example.isRunning)
+            // Not only its socket is gone: what starts next finds its port free.
+            if let agent { #expect(agent.poll() != nil) }
             try expectDirect(pod)
             let second = try weir.unload()
             #expect(second.status == 0)
             #expect(second.output == "nothing was loaded\n")
-            _ = try agent?.wait()
             for stub in stubs { stub.process.stop() }
         }
 
@@ -241,6 +242,7 @@ extension EndToEnd {
 
 enum UnloadCase: String, CaseIterable, Sendable, CustomTestStringConvertible, CustomStringConvertible {
     case runningAgent = "an agent runs"
+    case unloadingAgent = "an agent runs that unloads as it stops"
     case stoppedAgent = "the agent was stopped"
     case killedAgent = "the agent was killed"
     case loaded = "loaded without an agent"
@@ -248,7 +250,16 @@ enum UnloadCase: String, CaseIterable, Sendable, CustomTestStringConvertible, Cu
 
     var description: String { rawValue }
     var testDescription: String { rawValue }
-    var hasAgent: Bool { [.runningAgent, .stoppedAgent, .killedAgent].contains(self) }
+    var isRunning: Bool { [.runningAgent, .unloadingAgent].contains(self) }
+    var hasAgent: Bool { isRunning || [.stoppedAgent, .killedAgent].contains(self) }
+    /// In what `weir unload` says.
+    var outcome: String {
+        switch self {
+        case .unloadingAgent: "\nit had unloaded everything\n"
+        case .nothing: "nothing was loaded\n"
+        default: "unloaded: "
+        }
+    }
 }
 
 extension String {

@@ -26,6 +26,7 @@ public final class Pod: Sendable {
         ])
         try configurePod()
         try configureOutside()
+        try awaitLinkLocalAddresses()
     }
 
     /// The pod's address and the outside's, of a family.
@@ -41,23 +42,40 @@ public final class Pod: Sendable {
     public var proxy: Place { namespace.place(uid: Self.proxyID) }
 
     private func configurePod() throws {
+        try namespace.sysctl([
+            "net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.tcp_fastopen": "3",
+            "net.ipv6.conf.eth0.accept_dad": "0",
+        ])
         try namespace.ip([
             "link set lo up", "addr add ::6/128 dev lo",
             "addr add \(address(.ipv4))/24 dev eth0", "addr add \(address(.ipv6))/64 dev eth0 nodad",
             "link set eth0 up", "route add default via \(gateway(.ipv4))",
         ])
         try namespace.ip(["route add default via \(gateway(.ipv6))"], inet6: true)
-        try namespace.sysctl(["net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.tcp_fastopen": "3"])
     }
 
     private func configureOutside() throws {
         let answerForAll = ["rule add iif po0 priority 10 lookup 100", "route add local default dev lo table 100"]
+        try outside.sysctl([
+            "net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.tcp_fastopen": "3",
+            "net.ipv6.conf.po0.accept_dad": "0",
+        ])
         try outside.ip([
             "link set lo up", "addr add \(gateway(.ipv4))/24 dev po0",
             "addr add \(gateway(.ipv6))/64 dev po0 nodad", "link set po0 up",
         ])
         try outside.ip(answerForAll)
         try outside.ip(answerForAll, inet6: true)
-        try outside.sysctl(["net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.tcp_fastopen": "3"])
+    }
+
+    /// The kernel adds them, and their routes, some time after both ends are up; with duplicate address detection
+    /// (RFC 4862, 5.4) it would be one to two seconds later still, in the middle of a test.
+    private func awaitLinkLocalAddresses() throws {
+        for (end, interface) in [(namespace, "eth0"), (outside, "po0")] {
+            let show = ["ip", "-n", end.name, "-6", "address", "show", "dev", interface, "scope", "link"]
+            guard try Eventually.value({ try Command.run(show).isEmpty ? nil : true }) != nil else {
+                throw TestError("\(interface) got no link-local address")
+            }
+        }
     }
 }
