@@ -61,6 +61,7 @@ public struct AccelerationStatus: Codable, Sendable {
     /// For `weir status`, a line each.
     var lines: [String] {
         guard let test else { return ["the short cut could not be tested: \(problem ?? "no reason was given")"] }
-        return test.permissions.map { "\($0.use.title): \($0.refusal ?? "allowed")" }
+        let why = "not on this kernel (weir check --category acceleration says why)"
+        return test.permissions.map { "\($0.use.title): \($0.reasons.isEmpty ? "allowed" : why)" }
     }
 }

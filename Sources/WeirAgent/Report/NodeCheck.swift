@@ -146,7 +146,9 @@ public struct NodeCheck: Encodable, Sendable {
                 let hint =
                     one.use == .applicationsReceive
                     ? "acceleration: full does, to those that use none of these: say so with applicationReads" : nil
-                return one.refusal.map { warn(title, $0, hint: hint) } ?? pass(title)
+                if one.reasons.isEmpty { return pass(title) }
+                return warn(
+                    title, "\(one.consequence) on this kernel", hint: hint, details: one.reasons.map { "- \($0)" })
             }
         } catch {
             return [warn(title, "\(error)", hint: "acceleration: auto leaves every connection to TCP")]

@@ -23,8 +23,8 @@ public struct SelfTest: Codable, Sendable {
     }
 
     /// One thing that the short cut may be used for, or why it may not.
-    public struct Permission: Codable, Sendable {
-        public enum Use: String, Codable, Sendable {
+    public struct Permission: Sendable {
+        public enum Use: Sendable {
             /// Bytes are redirected to proxies that read until a socket is empty.
             case proxiesReceive
             /// Bytes are redirected to proxies that take a short read for "empty".
@@ -45,31 +45,28 @@ public struct SelfTest: Codable, Sendable {
         }
 
         public let use: Use
+        /// "nothing is redirected to proxies", when it may not.
+        public let consequence: String
+        /// Why not, an element for each role of sockets: "FIONREAD returns 0 for members"; empty: it may.
+        public let reasons: [String]
+
         /// Why not, as a sentence; nil: it may.
-        public let refusal: String?
+        public var refusal: String? {
+            reasons.isEmpty ? nil : "\(reasons.joined(separator: "; ")) on this kernel: \(consequence)"
+        }
     }
 
     /// What this kernel allows, and with that `acceleration: auto`.
     public var permissions: [Permission] {
         [
-            Permission(
-                use: .proxiesReceive,
-                refusal: refusal("nothing is redirected to proxies") {
-                    $0.role != .queued && $0.role.neededByProxies.contains($0.semantic)
-                }),
-            Permission(
-                use: .shortReadersReceive,
-                refusal: refusal("nothing is redirected to proxies that stop at a short read") {
-                    $0.role != .receiver && $0.role.neededByProxies.contains($0.semantic)
-                }),
-            Permission(
-                use: .applicationsSend,
-                refusal: refusal("application sockets stay out") {
-                    $0.role == .member || $0.role == .sender
-                }),
-            Permission(
-                use: .applicationsReceive,
-                refusal: refusal("nothing is redirected to applications") { $0.role != .queued }),
+            permission(.proxiesReceive, "nothing is redirected to proxies") {
+                $0.role != .queued && $0.role.neededByProxies.contains($0.semantic)
+            },
+            permission(.shortReadersReceive, "nothing is redirected to proxies that stop at a short read") {
+                $0.role != .receiver && $0.role.neededByProxies.contains($0.semantic)
+            },
+            permission(.applicationsSend, "application sockets stay out") { $0.role == .member || $0.role == .sender },
+            permission(.applicationsReceive, "nothing is redirected to applications") { $0.role != .queued },
         ]
     }
 
@@ -77,12 +74,14 @@ public struct SelfTest: Codable, Sendable {
         permissions.contains { $0.use == use && $0.refusal == nil }
     }
 
-    private func refusal(_ consequence: String, _ matters: (Difference) -> Bool) -> String? {
+    private func permission(
+        _ use: Permission.Use, _ consequence: String, unless matters: (Difference) -> Bool
+    ) -> Permission {
         let reasons = SocketRole.allCases.compactMap { role -> String? in
             let found = differences.filter { $0.role == role && matters($0) }.map(\.observed)
             return found.isEmpty ? nil : "\(found.joined(separator: ", ")) for \(role.rawValue)s"
         }
-        return reasons.isEmpty ? nil : "\(reasons.joined(separator: "; ")) on this kernel: \(consequence)"
+        return Permission(use: use, consequence: consequence, reasons: reasons)
     }
 
     /// Runs the test on the calling thread, in well under a second.
