@@ -43,7 +43,8 @@ const char *weir_path_sentence(__u32 path)
 #define ASSERT_SIZE(type, size) \
 	_Static_assert(sizeof(struct type) == (size), #type " changed: raise WEIR_ABI_VERSION")
 ASSERT_SIZE(weir_rule, 12);
-ASSERT_SIZE(weir_policy, 112 + 2 * 32 * 12 + 64 * 64 + 3 * 8192);
+ASSERT_SIZE(weir_policy, 96 + 2 * 32 * 12 + 64 * 64 + 3 * 8192);
+ASSERT_SIZE(weir_slot, 20);
 ASSERT_SIZE(weir_workload, 32 + WEIR_NAME_SIZE);
 ASSERT_SIZE(weir_owner, 12);
 ASSERT_SIZE(weir_prefix, 28);

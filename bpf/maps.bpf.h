@@ -54,6 +54,16 @@ struct {
 	__array(values, struct weir_policy_slot);
 } weir_policies SEC(".maps");
 
+/* What is in each of those slots.  Written and read by user: on Linux 6.1 (not on
+ * 6.12) each read of a map of maps waits for an RCU grace period, also of an
+ * empty slot (bpf_map_copy_value). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEIR_MAX_POLICIES);
+	__type(key, __u32);
+	__type(value, struct weir_slot);
+} weir_slots SEC(".maps");
+
 /* (policy, uid or gid) -> facts.  Written by user. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -2,6 +2,12 @@ import CWeirABI
 import CWeirBPF
 import Glibc
 
+/// What a slot of `weir_policies` has: `enum weir_slot_state`.
+enum SlotContent: Equatable {
+    case empty, spare, changing
+    case filled(Digest)
+}
+
 /// `weir_policies`: each slot holds a map of one policy.
 extension Maps {
     /// Makes the map of a policy.
@@ -34,13 +40,18 @@ extension Maps {
         }
     }
 
-    /// Fills the map that is in a slot, which no workload may point to. This waits for nothing.
-    func fillPolicy(in slot: UInt32, with policy: UnsafeMutablePointer<weir_policy>) throws(BPFError) {
-        guard let inner = try openPolicy(in: slot) else {
+    /// Fills the map that is in a slot, which no workload may point to.
+    func fillPolicy(in spare: SpareSlots.Spare, with policy: UnsafeMutablePointer<weir_policy>) throws(BPFError) {
+        if let inner = spare.inner { return try fill(inner, with: policy) }
+        guard let inner = try openPolicy(in: spare.slot) else {
             throw BPFError(code: ENOENT, operation: "write", subject: "a policy: its slot is empty")
         }
+        try fill(inner.raw, with: policy)
+    }
+
+    private func fill(_ inner: Int32, with policy: UnsafeMutablePointer<weir_policy>) throws(BPFError) {
         var zero: UInt32 = 0
-        try check(bpf_map_update_elem(inner.raw, &zero, policy, 0), "write", "a policy")
+        try check(bpf_map_update_elem(inner, &zero, policy, 0), "write", "a policy")
     }
 
     /// A copy of the policy in a slot; nil for an empty one.
@@ -52,12 +63,38 @@ extension Maps {
         return copy
     }
 
-    /// What tells a policy from others; `.none` for a map that is not filled.
-    func digest(in slot: UInt32) throws(BPFError) -> Digest? {
-        guard let policy = try policy(in: slot) else { return nil }
-        return withUnsafeBytes(of: policy.pointee.digest) { bytes in
-            Digest(value: UInt128(bigEndian: bytes.loadUnaligned(as: UInt128.self)))
+    /// What is in a slot. This waits for nothing.
+    func content(of slot: UInt32) throws(BPFError) -> SlotContent {
+        guard let written: weir_slot = try slots.value(of: slot) else { return .empty }
+        switch weir_slot_state(written.state) {
+        case WEIR_SLOT_EMPTY: return .empty
+        case WEIR_SLOT_SPARE: return .spare
+        case WEIR_SLOT_FILLED:
+            return withUnsafeBytes(of: written.digest) { bytes in
+                .filled(Digest(value: UInt128(bigEndian: bytes.loadUnaligned(as: UInt128.self))))
+            }
+        default: return .changing
         }
+    }
+
+    func note(_ content: SlotContent, of slot: UInt32) throws(BPFError) {
+        var written = weir_slot()
+        switch content {
+        case .empty: written.state = WEIR_SLOT_EMPTY.rawValue
+        case .spare: written.state = WEIR_SLOT_SPARE.rawValue
+        case .changing: written.state = WEIR_SLOT_CHANGING.rawValue
+        case .filled(let digest):
+            written.state = WEIR_SLOT_FILLED.rawValue
+            withUnsafeBytes(of: digest.value.bigEndian) { source in
+                withUnsafeMutableBytes(of: &written.digest) { $0.copyMemory(from: source) }
+            }
+        }
+        try slots.set(slot, to: written)
+    }
+
+    /// Whether there is a policy in a slot.
+    public func hasPolicy(in slot: UInt32) throws(BPFError) -> Bool {
+        if case .filled = try content(of: slot) { true } else { false }
     }
 
     /// The names that a policy's rules cite.

@@ -7,6 +7,7 @@ public final class Maps: Sendable {
     public let pods: Map
     public let cgroups: Map
     public let policies: Map
+    public let slots: Map
     public let owners: Map
     public let prefixes: Map
     public let routes: Map
@@ -28,9 +29,9 @@ public final class Maps: Sendable {
     public let settings: Map
 
     static let names = [
-        "weir_podslots", "weir_pods", "weir_cgroups", "weir_policies", "weir_owners", "weir_prefixes", "weir_routes",
-        "weir_uports", "weir_ifaces", "weir_socks", "weir_datagrams", "weir_origins", "weir_clients", "weir_targets",
-        "weir_listeners", "weir_counters", "weir_ends", "weir_pairs", "weir_peers", "weir_queues",
+        "weir_podslots", "weir_pods", "weir_cgroups", "weir_policies", "weir_slots", "weir_owners", "weir_prefixes",
+        "weir_routes", "weir_uports", "weir_ifaces", "weir_socks", "weir_datagrams", "weir_origins", "weir_clients",
+        "weir_targets", "weir_listeners", "weir_counters", "weir_ends", "weir_pairs", "weir_peers", "weir_queues",
         "weir_paths", "weir_flows", "weir_settings",
     ]
 
@@ -40,6 +41,7 @@ public final class Maps: Sendable {
         pods = try open("weir_pods")
         cgroups = try open("weir_cgroups")
         policies = try open("weir_policies")
+        slots = try open("weir_slots")
         owners = try open("weir_owners")
         prefixes = try open("weir_prefixes")
         routes = try open("weir_routes")
@@ -67,6 +69,7 @@ public final class Maps: Sendable {
         try body(pods)
         try body(cgroups)
         try body(policies)
+        try body(slots)
         try body(owners)
         try body(prefixes)
         try body(routes)

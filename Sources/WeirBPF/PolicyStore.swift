@@ -12,13 +12,19 @@ public final class PolicyStore {
 
     public init(_ maps: Maps) throws(BPFError) {
         self.maps = maps
-        var (found, spare): ([Digest: UInt32], Set<UInt32>) = ([:], [])
-        for slot in try maps.policies.walk(UInt32.self) {
-            guard let policy = try maps.digest(in: slot) else { continue }
-            if policy == .none { spare.insert(slot) } else { found[policy] = slot }
+        var (found, spare, unfinished): ([Digest: UInt32], Set<UInt32>, Set<UInt32>) = ([:], [], [])
+        for slot in 0..<UInt32(WEIR_MAX_POLICIES) {
+            switch try maps.content(of: slot) {
+            case .empty: continue
+            case .spare: spare.insert(slot)
+            case .changing: unfinished.insert(slot)
+            case .filled(let digest): found[digest] = slot
+            }
         }
         slots = found
         spares = SpareSlots(maps, ready: spare)
+        // A process was killed; no workload points to them yet, or any more.
+        if !unfinished.isEmpty { try remove(unfinished) }
         spares.makeGood(from: freeSlots)
     }
 
@@ -30,7 +36,7 @@ public final class PolicyStore {
     /// The same for many: what finds no spare slot waits, and a batch waits once.
     public func place(_ policies: [CompiledPolicy]) throws(BPFError) -> [UInt32] {
         var result: [UInt32] = []
-        var filled: [(slot: UInt32, inner: Int32)] = []
+        var filled: [(slot: UInt32, inner: Int32, digest: Digest)] = []
         defer { for one in filled { close(one.inner) } }
         var added: [Digest] = []
         do {
@@ -42,15 +48,17 @@ public final class PolicyStore {
                     continue
                 }
                 let spare = spares.take()
-                let slot = if let spare { spare } else { try freeSlot() }
+                let slot = if let spare { spare.slot } else { try freeSlot() }
                 slots[digest] = slot
                 added.append(digest)
+                try maps.note(.changing, of: slot)
                 try writeTables(policy, slot)
                 result.append(slot)
-                if spare != nil {
-                    try maps.fillPolicy(in: slot, with: memory.memory)
+                if let spare {
+                    try maps.fillPolicy(in: spare, with: memory.memory)
+                    try maps.note(.filled(digest), of: slot)
                 } else {
-                    filled.append((slot, try Maps.newPolicy(memory.memory)))
+                    filled.append((slot, try Maps.newPolicy(memory.memory), digest))
                     if filled.count == Self.batch { try publish(&filled) }
                 }
             }
@@ -66,11 +74,7 @@ public final class PolicyStore {
     private static func write(_ policy: CompiledPolicy, into memory: UnsafeMutablePointer<weir_policy>) -> Digest {
         policy.write(into: memory)
         store(policy.sources, in: memory)
-        let digest = Digest(policy, memory)
-        withUnsafeBytes(of: digest.value.bigEndian) { source in
-            withUnsafeMutableBytes(of: &memory.pointee.digest) { $0.copyMemory(from: source) }
-        }
-        return digest
+        return Digest(policy, memory)
     }
 
     private func writeTables(_ policy: CompiledPolicy, _ slot: UInt32) throws(BPFError) {
@@ -89,7 +93,10 @@ public final class PolicyStore {
     }
 
     private func remove(_ unused: Set<UInt32>) throws(BPFError) {
-        for slot in unused { try maps.policies.remove(slot) }
+        for slot in unused {
+            try maps.note(.changing, of: slot)
+            try maps.policies.remove(slot)
+        }
         for key in try maps.prefixes.walk(weir_prefix.self) where unused.contains(key.policy) {
             try maps.prefixes.remove(key)
         }
@@ -99,6 +106,7 @@ public final class PolicyStore {
         for key in try maps.userPorts.walk(weir_user_port.self) where unused.contains(key.policy) {
             try maps.userPorts.remove(key)
         }
+        for slot in unused { try maps.note(.empty, of: slot) }
     }
 
     private var freeSlots: some Sequence<UInt32> {
@@ -118,9 +126,12 @@ public final class PolicyStore {
     /// How many policies are put into their slots at once; each holds a descriptor until then.
     private static let batch = 64
 
-    private func publish(_ filled: inout [(slot: UInt32, inner: Int32)]) throws(BPFError) {
-        try maps.putPolicies(filled)
-        for one in filled { close(one.inner) }
+    private func publish(_ filled: inout [(slot: UInt32, inner: Int32, digest: Digest)]) throws(BPFError) {
+        try maps.putPolicies(filled.map { ($0.slot, $0.inner) })
+        for one in filled {
+            try maps.note(.filled(one.digest), of: one.slot)
+            close(one.inner)
+        }
         filled = []
     }
 
@@ -147,9 +158,6 @@ final class Boxed<Value: BitwiseCopyable> {
 /// (http://www.isthe.com/chongo/tech/comp/fnv; offset basis and prime of the 128-bit variant).
 struct Digest: Hashable {
     var value: UInt128
-
-    /// Of a slot that holds no policy.
-    static let none = Digest(value: 0)
 
     init(value: UInt128) {
         self.value = value

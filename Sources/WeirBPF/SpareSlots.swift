@@ -10,8 +10,23 @@ final class SpareSlots: Sendable {
     /// Policies that come in one burst and find a slot.
     static let count = 8
 
+    /// A slot with a descriptor of its map, because opening the map waits as long on Linux 6.1 (bpf_map_copy_value).
+    final class Spare: Sendable {
+        let slot: UInt32
+        /// Nil for one that an earlier process has left.
+        let inner: Int32?
+
+        /// - Parameter inner: a descriptor, whose owner this becomes.
+        init(_ slot: UInt32, owning inner: Int32? = nil) {
+            self.slot = slot
+            self.inner = inner
+        }
+
+        deinit { if let inner { close(inner) } }
+    }
+
     private struct Slots {
-        var ready: Set<UInt32> = []
+        var ready: [Spare] = []
         var underway: Set<UInt32> = []
     }
 
@@ -22,14 +37,14 @@ final class SpareSlots: Sendable {
     /// - Parameter ready: such slots that an earlier process has left.
     init(_ maps: Maps, ready: Set<UInt32>) {
         self.maps = maps
-        slots = Mutex(Slots(ready: ready))
+        slots = Mutex(Slots(ready: ready.map { Spare($0) }))
     }
 
     /// All that are not to be used otherwise.
-    var all: Set<UInt32> { slots.withLock { $0.ready.union($0.underway) } }
+    var all: Set<UInt32> { slots.withLock { $0.underway.union($0.ready.map(\.slot)) } }
 
     /// One to be filled.
-    func take() -> UInt32? { slots.withLock { $0.ready.popFirst() } }
+    func take() -> Spare? { slots.withLock { $0.ready.popLast() } }
 
     /// Makes up for those that were taken, in the background.
     /// - Parameter free: the slots to choose from.
@@ -42,18 +57,24 @@ final class SpareSlots: Sendable {
         guard !chosen.isEmpty else { return }
         queue.async { [self] in
             // Where it fails, policies wait.
-            let isDone = (try? fill(chosen)) != nil
+            let filled = (try? fill(chosen)) ?? []
             slots.withLock { slots in
                 slots.underway.subtract(chosen)
-                if isDone { slots.ready.formUnion(chosen) }
+                slots.ready += filled
             }
         }
     }
 
-    private func fill(_ chosen: [UInt32]) throws(BPFError) {
-        var inner: [(slot: UInt32, inner: Int32)] = []
-        defer { for one in inner { close(one.inner) } }
-        for slot in chosen { inner.append((slot, try Maps.newPolicy(nil))) }
-        try maps.putPolicies(inner)
+    private func fill(_ chosen: [UInt32]) throws(BPFError) -> [Spare] {
+        var filled: [(slot: UInt32, inner: Int32)] = []
+        var spares: [Spare] = []
+        for slot in chosen {
+            let inner = try Maps.newPolicy(nil)
+            filled.append((slot, inner))
+            spares.append(Spare(slot, owning: inner))
+        }
+        try maps.putPolicies(filled)
+        for slot in chosen { try maps.note(.spare, of: slot) }
+        return spares
     }
 }

@@ -9,6 +9,7 @@ import Testing
 @Suite struct LayoutTests {
     private static let sizes: [String: Int] = [
         "weir_rule": MemoryLayout<weir_rule>.size, "weir_policy": MemoryLayout<weir_policy>.size,
+        "weir_slot": MemoryLayout<weir_slot>.size,
         "weir_workload": MemoryLayout<weir_workload>.size, "weir_owner": MemoryLayout<weir_owner>.size,
         "weir_prefix": MemoryLayout<weir_prefix>.size, "weir_destination": MemoryLayout<weir_destination>.size,
         "weir_route": MemoryLayout<weir_route>.size, "weir_user_port": MemoryLayout<weir_user_port>.size,
@@ -64,7 +65,7 @@ import Testing
             ("weir_routes", MemoryLayout<weir_destination>.size, MemoryLayout<weir_route>.size),
             ("weir_socks", 4, MemoryLayout<weir_socket>.size), ("weir_datagrams", 4, MemoryLayout<weir_datagrams>.size),
             ("weir_origins", MemoryLayout<weir_tuple>.size, MemoryLayout<weir_origin>.size),
-            ("weir_clients", 4, MemoryLayout<weir_client>.size),
+            ("weir_slots", 4, MemoryLayout<weir_slot>.size), ("weir_clients", 4, MemoryLayout<weir_client>.size),
             ("weir_listeners", MemoryLayout<weir_listener>.size, 8),
             ("weir_counters", MemoryLayout<weir_counter_key>.size, MemoryLayout<weir_counter>.size),
             ("weir_ends", 4, MemoryLayout<weir_end>.size),

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import WeirCore
 
@@ -36,9 +37,7 @@ struct RouteTests {
         let name = "weir-test-\(getpid())-routes"
         defer { Self.run("ip", ["netns", "delete", name]) }
         #expect(Self.run("ip", ["netns", "add", name]) == 0)
-        for line in Self.links {
-            #expect(Self.run("ip", ["-n", name] + line.split(separator: " ").map(String.init)) == 0, "ip \(line)")
-        }
+        try Self.setUp(name)
         let namespace = try NetworkNamespace(path: "/run/netns/\(name)")
         let routes = try namespace.enter { () throws(BPFError) in try RouteReader().read() }
         let sources = try namespace.enter { () throws(BPFError) in Self.destinations.map(Self.source) }
@@ -57,7 +56,7 @@ struct RouteTests {
         let name = "weir-test-\(getpid())-local"
         defer { Self.run("ip", ["netns", "delete", name]) }
         #expect(Self.run("ip", ["netns", "add", name]) == 0)
-        for line in Self.links { Self.run("ip", ["-n", name] + line.split(separator: " ").map(String.init)) }
+        try Self.setUp(name)
         let namespace = try NetworkNamespace(path: "/run/netns/\(name)")
         let routes = try namespace.enter { () throws(BPFError) in try RouteReader().read() }
         let own = [
@@ -78,7 +77,7 @@ struct RouteTests {
         let name = "weir-test-\(getpid())-follow"
         defer { Self.run("ip", ["netns", "delete", name]) }
         #expect(Self.run("ip", ["netns", "add", name]) == 0)
-        for line in Self.links { Self.run("ip", ["-n", name] + line.split(separator: " ").map(String.init)) }
+        try Self.setUp(name)
         let namespace = try NetworkNamespace(path: "/run/netns/\(name)")
         let maps = try Interceptor.loadPrivately().maps
         let table = RouteTable(namespace, maps)
@@ -122,6 +121,20 @@ struct RouteTests {
             else { return nil }
             return Array(bytes)
         }
+    }
+
+    /// The kernel adds an IPv6 address's own route some time after the address.
+    private static func setUp(_ name: String) throws {
+        for line in links {
+            #expect(run("ip", ["-n", name] + line.split(separator: " ").map(String.init)) == 0, "ip \(line)")
+        }
+        let wanted = links.count { $0.hasSuffix(" nodad") || $0.contains(" nodad ") }
+        let own = ["ip", "-n", name, "-6", "route", "show", "table", "local", "type", "local", "proto", "kernel"]
+        let ready = try Eventually.value {
+            let routes = try Command.run(own).split(separator: "\n")
+            return routes.count { $0.hasPrefix("local 2") || $0.hasPrefix("local fd") } == wanted ? true : nil
+        }
+        #expect(ready == true)
     }
 
     @discardableResult

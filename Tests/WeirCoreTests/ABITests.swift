@@ -24,7 +24,6 @@ import WeirCore
         #expect(Int(written.rule_count.1) == policy.inboundRules.count)
         #expect(withUnsafeBytes(of: written.proxy4) { Array($0) } == policy.proxyAddress4.bytes)
         #expect(withUnsafeBytes(of: written.proxy6) { Array($0) } == Address.loopback6.bytes)
-        #expect(withUnsafeBytes(of: written.digest) { Array($0) } == [UInt8](repeating: 0, count: 16))
         #expect(withUnsafeBytes(of: written.dns4) { Array($0) } == [UInt8](repeating: 0, count: 16))
         let rules = withUnsafeBytes(of: written.rules) { Array($0.bindMemory(to: weir_rule.self)) }
         #expect(rules.count == 64)

@@ -17,7 +17,7 @@ extension CompiledPolicy {
         return flags
     }
 
-    /// Fills the kernel's struct, every byte of it; what only the store knows (digest, sources) is zero. Ports go in
+    /// Fills the kernel's struct, every byte of it; what only the store knows (sources) is zero. Ports go in
     /// network order, as `weir/abi.h` has them.
     public func write(into policy: UnsafeMutablePointer<weir_policy>) {
         let memory = UnsafeMutableRawPointer(policy)

@@ -77,7 +77,6 @@ struct weir_policy {
 	__be16 tunnel_port;		/* 0 for none */
 	__u16 rule_count[WEIR_DIRECTIONS];
 	__u16 pad;
-	__u8 digest[16];		/* of the whole policy, prefixes and owners too: equal policies are stored once */
 	__u8 proxy4[16];		/* where the proxy listens for IPv4, mapped; usually 127.0.0.1 */
 	__u8 proxy6[16];		/* ... for IPv6, usually ::1 */
 	__u8 dns4[16];			/* where it listens for DNS, when that is elsewhere; else zero */
@@ -85,6 +84,18 @@ struct weir_policy {
 	struct weir_rule rules[WEIR_DIRECTIONS][WEIR_MAX_RULES];
 	char sources[WEIR_MAX_SOURCES][WEIR_SOURCE_SIZE];	/* for `weir explain`: what weir_rule.source counts */
 	__u64 ports[WEIR_PORT_SETS][65536 / 64];	/* bit port % 64 of word port / 64, port in host order */
+};
+
+/* What is in a slot of weir_policies, for user space. */
+enum weir_slot_state {
+	WEIR_SLOT_EMPTY = 0,
+	WEIR_SLOT_SPARE = 1,		/* a map that is to be filled */
+	WEIR_SLOT_CHANGING = 2,		/* being filled or emptied: whoever finds it so empties it */
+	WEIR_SLOT_FILLED = 3,
+};
+struct weir_slot {
+	__u32 state;
+	__u8 digest[16];		/* of the whole policy, prefixes and owners too: equal policies are stored once */
 };
 
 /* Key of weir_owners; the value is a set of enum weir_fact. */
