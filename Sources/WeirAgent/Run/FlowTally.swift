@@ -29,6 +29,8 @@ struct FlowTally: Sendable {
 
     /// How many records there were.
     private(set) var count = 0
+    /// Those of them whose connection went to the proxy.
+    private(set) var redirected: UInt64 = 0
     private(set) var records: [FlowRecord] = []
     private(set) var sums: [Destination: Sum] = [:]
     /// Of all destinations that came when there were as many as the limit.
@@ -40,6 +42,7 @@ struct FlowTally: Sendable {
 
     mutating func add(_ flow: FlowRecord) {
         count += 1
+        redirected += flow.verdict == .direct ? 0 : 1
         if records.count < limit { records.append(flow) }
         let destination = Destination(
             address: flow.destination, target: flow.verdict == .direct ? "itself" : flow.target,

@@ -128,13 +128,23 @@ public actor RunSession {
         for flow in try reader.drain().compactMap(FlowRecord.init) { flows.add(flow) }
     }
 
-    /// Connections of a process that has ended close a moment later: read on until nothing comes.
+    /// Connections of a process that has ended close a moment later, when the proxy has seen it: reads on until there is a
+    /// record of each that was redirected, and nothing more comes. A peer that does not close is not waited for.
     private func settle() async throws {
+        let end = ContinuousClock.now + .seconds(2)
         var seen = -1
-        for _ in 0..<20 where seen != flows.count {
+        while try seen != flows.count || flows.redirected < redirectedConnections(), .now < end {
             seen = flows.count
             try? await Task.sleep(for: .milliseconds(30))
             try collect()
+        }
+    }
+
+    /// Those that are counted, and will have a record.
+    private func redirectedConnections() throws(BPFError) -> UInt64 {
+        try interceptor.maps.readCounters().reduce(0) { sum, row in
+            let isRedirected = row.transport == "tcp" && row.verdict != .direct && row.verdict != .refuse
+            return sum + (isRedirected ? row.connections : 0)
         }
     }
 }
