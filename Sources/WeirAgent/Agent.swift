@@ -52,6 +52,9 @@ public actor Agent {
             throw error
         }
         let admin = AdminServer(agent: self, hub: hub, pods: pods, logger: logger)
+        // From here on none ends the process; before "agent ready" is said.
+        let reloads = await UnixSignalsSequence(trapping: .sighup)
+        let ends = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let settings = configuration.agent
             group.addTask {
@@ -60,10 +63,8 @@ public actor Agent {
             group.addTask { try await self.readFlows() }
             group.addTask { try await self.watch() }
             if let pods { group.addTask { await pods.run() } }
-            group.addTask { for await _ in await UnixSignalsSequence(trapping: .sighup) { await self.reload() } }
-            group.addTask {
-                for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { admin.requestStop() }
-            }
+            group.addTask { for await _ in reloads { await self.reload() } }
+            group.addTask { for await _ in ends { admin.requestStop() } }
             // The admin server ends after a signal or a stop request; a failure of any part ends the agent, too.
             try await group.next()
             group.cancelAll()
