@@ -43,24 +43,26 @@ extension EndToEnd {
             }
         }
 
-        /// A program that wastes 50 microseconds of each connect(), beside Weir's in the cgroup that those are attached
-        /// to: Weir became slower, and nothing else did. Beside it what is not Weir's: objects that redirect as Merbridge's
+        /// A program that wastes twice the time of a connect(), beside Weir's in the cgroup that those are attached to: Weir
+        /// became slower, and nothing else did. Beside it what is not Weir's: objects that redirect as Merbridge's
         /// do, and then one that libbpf does not take.
         @Test func aSlowerWeirShows() throws {
             let lock = MachineLock(.shared)
             defer { withExtendedLifetime(lock) {} }
-            let delay = try Delay()
             let peer = try Peer()
             let before = Workspace.newPath("before.json")
             let after = Workspace.newPath("after.json")
             let connect = ["bench", "--quick", "--only", "connect"]
-            #expect(try Weir.run(connect + ["--json", before, "--merbridge", peer.objects]).status == 0)
+            let first = try Weir.start(connect + ["--json", before, "--merbridge", peer.objects])
+            #expect(try first.wait(limit: 600).status == 0)
+            let measured = try Peer.Report(file: before).measurements.filter { $0.what == "time to connect" }
+            let direct = try #require(measured.first?.results.first { $0.case == "direct" })
+            let delay = try Delay(nanoseconds: Int(direct.summary.p50 * 2))
             let slowed = try Weir.start(connect + ["--json", after, "--merbridge", peer.legacyObject])
             try delay.slow(slowed)
-            #expect(try slowed.wait(limit: 200).status == 0)
+            #expect(try slowed.wait(limit: 600).status == 0)
 
             // Nothing but a redirection answers at the address that is called; its exclusions would not fit.
-            let measured = try Peer.Report(file: before).measurements.filter { $0.what == "time to connect" }
             #expect(measured.filter { $0.has("merbridge") }.map(\.variant) == ["IPv4", "IPv6"])
             #expect(measured.count { $0.has("weir") } == 6)
             #expect(
@@ -95,7 +97,8 @@ extension EndToEnd {
 private final class Delay {
     private let pin = "/sys/fs/bpf/\(Workspace.ownPrefix)delay"
 
-    init() throws {
+    init(nanoseconds: Int) throws {
+        observed("wasted of each connect, ns", nanoseconds)
         // Helper 5 is bpf_ktime_get_ns.
         let source = try Workspace.write(
             "delay.c",
@@ -103,8 +106,8 @@ private final class Delay {
             static unsigned long long (*now)(void) = (void *)5;
             __attribute__((section("cgroup/connect4"), used)) int delay(void *context)
             {
-                unsigned long long end = now() + 50000;
-                for (int i = 0; i < 5000; i++)
+                unsigned long long end = now() + \(nanoseconds);
+                for (int i = 0; i < 8000; i++)
                     if (now() > end)
                         break;
                 return 1;
@@ -220,7 +223,11 @@ private struct Peer {
 
     struct Report: Decodable {
         struct Measurement: Decodable {
-            struct Result: Decodable { let `case`: String }
+            struct Result: Decodable {
+                struct Summary: Decodable { let p50: Double }
+                let `case`: String
+                let summary: Summary
+            }
             let what, variant: String
             let results: [Result]
 

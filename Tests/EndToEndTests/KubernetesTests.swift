@@ -161,7 +161,8 @@ extension EndToEnd {
 
             var place = pod.namespace.place
             place.cgroup = inside
-            let process = try ChildProcess(["sleep", "120"], in: place)
+            let process = try ChildProcess(["sh", "-c", "echo up; exec sleep 120"], in: place)
+            try process.waitForLine("up")
             first.stop(SIGKILL)
             let second = try installation.startAgent(in: .withoutBPF)
             try second.waitForLine("pods are known", in: .errors)
@@ -196,7 +197,8 @@ extension EndToEnd {
             place.cgroup = "\(cgroup.path)/kubepods/pod\(pod.uid)"
             try FileManager.default.createDirectory(
                 atPath: try #require(place.cgroup), withIntermediateDirectories: true)
-            let found = try ChildProcess(["sleep", "120"], in: place)
+            let found = try ChildProcess(["sh", "-c", "echo up; exec sleep 120"], in: place)
+            try found.waitForLine("up")
             let agent = try installation.startAgent(in: .withoutBPF)
             try agent.waitForLine("workload registered", in: .errors)
             let question = ["explain", "shop/\(pod.name)", "198.51.100.1:80", "--uid", "2000"]

@@ -127,7 +127,8 @@ extension EndToEnd {
             try server.require(token: "secret")
             try second.waitForLine("what an earlier agent left stays in force", in: .errors)
             #expect(try weir.maps() == old)
-            #expect(try weir.attachedPrograms() == programs)
+            // Each try, every two seconds, gives some links the new programs and back.
+            #expect(Eventually.value { (try? weir.attachedPrograms()) == programs ? true : nil } == true)
             #expect(try weir.cni("add", [pods[1]]).problems.first?.hasPrefix("503 Weir takes over") == true)
 
             #expect(rmdir(obstacle) == 0)

@@ -74,6 +74,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(200, "\n".join(requests).encode())
         with lock:
             requests.append(self.path)
+            generation = state["generation"]
             if state["token"] and self.headers.get("Authorization") != "Bearer " + state["token"]:
                 return self.status(401, "Unauthorized")
         if url.path != "/api/v1/pods":
@@ -81,18 +82,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             pod = pods.get((parts[4], parts[6]))
             return self.answer(200, pod) if pod else self.status(404, 'pods "%s" not found' % parts[6])
         if query.get("watch"):
-            return self.watch(int(query["resourceVersion"]))
+            return self.watch(int(query["resourceVersion"]), generation)
         with lock:
             metadata = {"resourceVersion": str(state["version"])}
             self.answer(200, {"kind": "PodList", "metadata": metadata, "items": list(pods.values())})
 
-    def watch(self, version):
+    def watch(self, version, generation):
         if version < state["oldest"]:
             return self.status(410, "too old resource version")
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        generation = state["generation"]
         try:
             while True:
                 with lock:

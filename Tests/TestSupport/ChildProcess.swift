@@ -89,7 +89,9 @@ public final class ChildProcess: Sendable {
     public func waitForLine(_ text: String, in stream: Stream = .output, limit seconds: Double = 60) throws -> String {
         let line = Eventually.value(within: seconds) { () -> String?? in
             let ended = poll() != nil
-            let lines = (stream == .output ? output : errors).split(separator: "\n")
+            var lines = (stream == .output ? output : errors).split(separator: "\n", omittingEmptySubsequences: false)
+            // What follows the last newline is not a whole line yet.
+            if !ended { lines.removeLast() }
             if let line = lines.first(where: { $0.contains(text) }) { return .some(String(line)) }
             return ended ? .some(nil) : nil
         }

@@ -14,7 +14,7 @@ public struct MachineState: Sendable {
                 "link": objects.links, "program": objects.programs, "map": objects.maps,
                 "pin": tree("/sys/fs/bpf", files: true).filter { !BPFObjects.isForeign($0) },
                 "cgroup": tree(Cgroup.root ?? "/nowhere", files: false),
-                "nft": lines(try Command.run(["nft", "list", "ruleset"])),
+                "nft": lines(try Command.run(["nft", "-s", "list", "ruleset"])),
                 "listener": Set(lines(try Command.run(["ss", "-ltnH"])).map(Self.listener)),
             ])
     }

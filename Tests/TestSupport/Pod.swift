@@ -26,7 +26,7 @@ public final class Pod: Sendable {
         ])
         try configurePod()
         try configureOutside()
-        try awaitLinkLocalAddresses()
+        try awaitLocalRoutes()
     }
 
     /// The pod's address and the outside's, of a family.
@@ -68,14 +68,16 @@ public final class Pod: Sendable {
         try outside.ip(answerForAll, inet6: true)
     }
 
-    /// The kernel adds them, and their routes, some time after both ends are up; with duplicate address detection
-    /// (RFC 4862, 5.4) it would be one to two seconds later still, in the middle of a test.
-    private func awaitLinkLocalAddresses() throws {
-        for (end, interface) in [(namespace, "eth0"), (outside, "po0")] {
-            let show = ["ip", "-n", end.name, "-6", "address", "show", "dev", interface, "scope", "link"]
-            guard try Eventually.value({ try Command.run(show).isEmpty ? nil : true }) != nil else {
-                throw TestError("\(interface) got no link-local address")
+    /// The kernel adds link-local addresses, and the routes of all IPv6 addresses, some time after both ends are up; with
+    /// duplicate address detection (RFC 4862, 5.4) it would be one to two seconds later still, in the middle of a test.
+    private func awaitLocalRoutes() throws {
+        for (end, interface, own) in [(namespace, "eth0", address(.ipv6)), (outside, "po0", gateway(.ipv6))] {
+            let show = ["ip", "-n", end.name, "-6", "route", "show", "table", "local", "dev", interface]
+            let ready = try Eventually.value {
+                let routes = try Command.run(show)
+                return ["local fe80::", "local \(own) ", "multicast ff00::/8"].allSatisfy(routes.contains) ? true : nil
             }
+            if ready == nil { throw TestError("the IPv6 routes of \(interface) do not come") }
         }
     }
 }

@@ -2,10 +2,12 @@ import Foundation
 
 /// Processes that are not this one's children.
 public enum Processes {
-    /// A zombie does not run, although its parent may be slow to say so: its sockets are closed.
+    /// A zombie does not run, although its parent may be slow to say so: its sockets are closed, once its other threads
+    /// have ended, too (proc(5), field 20).
     public static func isRunning(_ pid: Int32) -> Bool {
         let fields = Workspace.read("/proc/\(pid)/stat").split(separator: ")").last?.split(separator: " ")
-        return fields?.first.map { $0 != "Z" && $0 != "X" } ?? false
+        guard let fields, fields.count > 17 else { return false }
+        return !["Z", "X"].contains(fields[0]) || (fields[0] == "Z" && fields[17] != "1")
     }
 
     /// Kills it, and waits for its end.

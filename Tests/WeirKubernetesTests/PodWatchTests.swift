@@ -80,6 +80,8 @@ import Testing
         try server.put(pod("one"))
         let follower = try Follower(server)
         #expect(follower.waits(for: "all shop/one"))
+        let watches = try Eventually.value { try server.requests().contains { $0.contains("watch=true") } ? true : nil }
+        #expect(watches == true)
         for _ in 0..<3 { try server.bookmark() }
         try server.endWatches()
         try server.put(pod("two"))
@@ -98,8 +100,8 @@ import Testing
         let follower = try Follower(server)
         #expect(follower.waits(for: "all shop/one"))
         try server.delete(namespace: "shop", name: "one")
-        try server.expire()
         try server.put(pod("two"))
+        try server.expire()
         #expect(follower.waits(for: "all shop/two"))
         let lists = try server.requests().filter { !$0.contains("watch=true") }
         #expect(lists.count == 2)

@@ -32,7 +32,8 @@ import WeirCore
             let clients = Clients(2, in: pod) {
                 while !isDone.load(ordering: .relaxed) {
                     do {
-                        _ = try Socket.connection(to: "203.0.113.7:80").receive()
+                        let connection = try Socket.connection(to: "203.0.113.7:80")
+                        while try !connection.receive().text.isEmpty {}
                     } catch {
                         failures.withLock { $0.append("\(error)") }
                     }

@@ -13,8 +13,9 @@ struct DialTests {
             _ = try check(bind(unused.descriptor, $0, socklen_t($1)))
         }
         try await Harness.run(origin: unused.local) { harness in
-            let client = try harness.connect()
-            #expect(try await blocking { client.failure() } == .reset)
+            let address = harness.address
+            let failure = try await blocking { Peer.failure(connectingTo: address) }
+            #expect(failure == .reset)
             let record = try await harness.nextRecord()
             #expect(record.outcome == .connectRefused)
             #expect(record.error == "Connection refused")
@@ -36,8 +37,9 @@ struct DialTests {
         }
         let origin = try listener.local
         try await Harness.run(origin: origin, configure: { $0.connectTimeout = .milliseconds(200) }) { harness in
-            let client = try harness.connect()
-            #expect(try await blocking { client.failure() } == .reset)
+            let address = harness.address
+            let failure = try await blocking { Peer.failure(connectingTo: address) }
+            #expect(failure == .reset)
             let record = try await harness.nextRecord()
             #expect(record.outcome == .connectTimeout)
             #expect(record.duration < RelayProxyConfiguration(listen: []).connectTimeout, "the default was waited for")
@@ -52,8 +54,8 @@ struct DialTests {
         let origin = try SocketAddress(ipAddress: "192.0.2.1", port: 80)
         try await Harness.run(origin: origin, configure: { $0.networkNamespace = namespace.descriptor }) { harness in
             let address = harness.address
-            let client = try await namespace.blocking { try Peer.connected(to: address) }
-            #expect(try await blocking { client.failure() } == .reset)
+            let failure = try await namespace.blocking { Peer.failure(connectingTo: address) }
+            #expect(failure == .reset)
             let record = try await harness.nextRecord()
             #expect(record.outcome == .connectUnreachable)
             #expect(record.error == "Network is unreachable")
@@ -86,8 +88,9 @@ struct DialTests {
     /// Nothing redirected the connection: SO_ORIGINAL_DST fails.
     @Test func withoutAnOriginTheClientIsReset() async throws {
         try await Harness.run(origin: nil) { harness in
-            let client = try harness.connect()
-            #expect(try await blocking { client.failure() } == .reset)
+            let address = harness.address
+            let failure = try await blocking { Peer.failure(connectingTo: address) }
+            #expect(failure == .reset)
             #expect(try await harness.nextRecord().outcome == .noOrigin)
         }
     }
@@ -99,8 +102,9 @@ struct DialTests {
         let own = OwnAddress()
         try await Harness.run(origin: nil, listen: [listen], resolve: own.resolve) { harness in
             let port = try #require(harness.address.port)
-            let client = try Peer.connected(to: SocketAddress(ipAddress: "127.0.0.1", port: port))
-            #expect(try await blocking { client.failure() } == .reset)
+            let address = try SocketAddress(ipAddress: "127.0.0.1", port: port)
+            let failure = try await blocking { Peer.failure(connectingTo: address) }
+            #expect(failure == .reset)
             #expect(try await harness.nextRecord().outcome == .noOrigin)
             #expect(harness.proxy.snapshot().accepted == 1)
         }

@@ -16,8 +16,9 @@ struct LifecycleTests {
                 open.append(try harness.connect())
                 open.append(try await blocking { try listener.accept() })
             }
-            let extra = try harness.connect()
-            #expect(try await blocking { extra.failure() } == .reset)
+            let address = harness.address
+            let failure = try await blocking { Peer.failure(connectingTo: address) }
+            #expect(failure == .reset)
             #expect(try await harness.nextRecord().outcome == .overLimit)
             #expect(harness.proxy.snapshot().overLimit == 1)
             // A place becomes free with the end of a connection.

@@ -92,8 +92,8 @@ struct NamespaceTests {
                 tcp dport 8080 redirect to :\(port); }; }
                 """)
             let origin = try SocketAddress(ipAddress: "127.0.0.7", port: 8080)
-            let client = try await namespace.blocking { try Peer.connected(to: origin) }
-            #expect(try await blocking { client.failure() } == .reset)
+            let failure = try await namespace.blocking { Peer.failure(connectingTo: origin) }
+            #expect(failure == .reset)
             #expect(try await harness.nextRecord().outcome == .ownConnection)
             #expect(try await harness.nextRecord().outcome == .upstreamReset)
             #expect(harness.proxy.snapshot().accepted == 2)

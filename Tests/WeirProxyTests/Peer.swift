@@ -110,6 +110,15 @@ final class Peer: Sendable {
         }
     }
 
+    /// How a connection fails that the other side resets at once: connect(2) itself, when the RST is quicker.
+    static func failure(connectingTo address: SocketAddress) -> SocketFailure? {
+        do {
+            return try connected(to: address).failure()
+        } catch {
+            return error as? SocketFailure
+        }
+    }
+
     func endOutput() throws { try check(shutdown(descriptor, Int32(SHUT_WR))) }
 
     /// Sends RST and drops the connection: connect(2) to AF_UNSPEC. The descriptor stays open.

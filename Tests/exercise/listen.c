@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { MAX_PORTS = 64, MAX_ADDRESSES = 8, MAX_WORKERS = 16 };
@@ -203,15 +204,24 @@ int listen_command(int argc, char **argv)
 {
 	static struct listener listeners[MAX_WORKERS][MAX_ADDRESSES * MAX_PORTS * 2];
 	struct listen_options o = {.name = "listener", .workers = 1};
+	pid_t children[MAX_WORKERS];
 	size_t count = 0;
+	sigset_t wanted;
+	int caught;
 
 	parse_options(argc, argv, &o);
 	raise_file_limit();
 	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGTERM);
+	sigprocmask(SIG_BLOCK, &wanted, NULL);
 	for (int w = 0; w < o.workers; w++)
 		count = open_all(&o, listeners[w]);
 	for (int w = 1; w < o.workers; w++) {
-		if (fork()) {
+		children[w] = fork();
+		if (children[w] < 0)
+			die_errno("fork");
+		if (children[w]) {
 			close_all(listeners[w], count);
 			continue;
 		}
@@ -226,6 +236,11 @@ int listen_command(int argc, char **argv)
 	}
 	serve_all(listeners[0], count);
 	print_ready();
-	for (;;)
-		pause();
+	/* Nobody accepts any more when this process has ended. */
+	sigwait(&wanted, &caught);
+	for (int w = 1; w < o.workers; w++)
+		kill(children[w], SIGKILL);
+	while (wait(NULL) > 0)
+		;
+	return 0;
 }
