@@ -140,6 +140,8 @@ extension Acceleration {
             return try Workspace.write(
                 "nginx.conf",
                 """
+                # Workers would outlive a master that is killed.
+                master_process off;
                 pid \(own)/pid;
                 error_log stderr;
                 events {worker_connections 1024;}
