@@ -31,9 +31,7 @@ extension Acceleration {
 
         /// HTTP/1.1, 20 connections.
         private func expectWrk(_ chain: Chain, _ scope: String, _ path: String) throws {
-            let result = try chain.run([
-                "wrk", "-t1", "-c20", "-d\(Self.seconds)s", "--timeout", "60s", "http://\(Chain.server):\(path)",
-            ])
+            let result = try chain.run(["wrk", "-t1", "-c20", "-d\(Self.seconds)s", "http://\(Chain.server):\(path)"])
             let lines = result.output.split(separator: "\n")
             let troubles = lines.filter { $0.contains("Socket errors") || $0.contains("Non-2xx") }
             observed("wrk \(path), \(scope)", lines.first { $0.contains("requests in") } ?? "nothing")

@@ -41,7 +41,7 @@ extension EndToEnd.Run {
     ) throws {
         for kind in ["unconnected", "connected", "tcp"] {
             let server = Endpoint(family.destination(53), 53)
-            let query = [try Programs.exercise.get(), "dns", kind, server.address]
+            let query = [try Programs.exercise.get(), "dns", kind, server.address, "--timeout", "2000"]
             let result = try Weir.run(["run", "--quiet", "--dns", resolver, "--"] + query, in: host.namespace.place)
             let resolution = try JSONDecoder().decode(Resolution.self, from: Data(result.output.utf8))
             observed("weir run --dns \(resolver), \(kind) over \(family)", resolution)
