@@ -92,11 +92,6 @@ extension Maps {
         try slots.set(slot, to: written)
     }
 
-    /// Whether there is a policy in a slot.
-    public func hasPolicy(in slot: UInt32) throws(BPFError) -> Bool {
-        if case .filled = try content(of: slot) { true } else { false }
-    }
-
     /// The names that a policy's rules cite.
     public func sources(of slot: UInt32) throws(BPFError) -> [String] {
         guard let policy = try policy(in: slot) else { return [] }

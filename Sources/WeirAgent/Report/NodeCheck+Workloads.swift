@@ -31,7 +31,7 @@ extension NodeCheck {
     private static func check(
         _ one: RegisteredWorkload, _ installed: Installed, _ steered: Set<String>, _ pins: PinDirectory
     ) throws {
-        guard try installed.interceptor?.maps.hasPolicy(in: one.policy) == true else {
+        guard try installed.interceptor?.maps.sources(of: one.policy).isEmpty == false else {
             throw InvalidValue("its policy is missing from the kernel; run weir unload and start again")
         }
         guard case .netns(let cookie) = one.key else { return }
