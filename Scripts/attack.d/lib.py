@@ -1,0 +1,222 @@
+"""What the attacks share: an installation of Weir, namespaces, a fake API server, and the line that each prints."""
+import atexit, http.client, json, os, pathlib, shutil, signal, socket, subprocess, sys, tempfile, time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+WEIR = os.environ["WEIR"]
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("weir", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Attack:
+    """One attack. What it makes goes with it, also when it fails half way."""
+
+    def __init__(self, name):
+        self.name = name
+        self.folder = tempfile.mkdtemp(prefix=f"weir-attack-{os.getpid()}-")
+        self.children, self.namespaces, self.installed, self.cgroups = [], [], False, []
+        self.pins = f"weir-attack-{os.getpid()}"
+        self.socket = f"{self.folder}/weir.sock"
+        self.file = f"{self.folder}/weir.yaml"
+        self.port = free_port()
+        atexit.register(self.clean)
+        # A time limit that ends this process must not leave namespaces behind.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+    def held(self, what):
+        """It held: what was seen."""
+        print(f"held   {self.name:24} {what}", flush=True)
+        sys.exit(0)
+
+    def failed(self, what):
+        print(f"FAILED {self.name:24} {what}", flush=True)
+        sys.exit(1)
+
+    def require(self, holds, what):
+        if not holds:
+            self.failed(what)
+
+    # What is attacked
+
+    def configure(self, workloads=(), agent="", rest=""):
+        """The configuration: workloads are YAML flow mappings, agent is more of the agent's settings."""
+        with open(self.file + ".new", "w") as file:
+            file.write(
+                f'agent: {{pins: {self.pins}, socket: {self.socket}, listen: "127.0.0.1:{self.port}"'
+                + (f", {agent}" if agent else "")
+                + "}\n"
+                + (rest + "\n" if rest else "")
+                + ("workloads:\n" + "".join(f"  - {one}\n" for one in workloads) if workloads else "workloads: []\n")
+            )
+        os.rename(self.file + ".new", self.file)
+
+    def kubernetes(self, server):
+        """The agent's setting that has it follow the pods of a fake API server."""
+        return f"kubernetes: {{enabled: true, node: node-1, kubeconfig: {server.kubeconfig}}}"
+
+    def agent(self, seconds=20, environment=None):
+        """Starts an agent with that configuration and waits until it says that it is ready."""
+        self.installed = True
+        log = open(f"{self.folder}/agent.log", "ab")
+        start = log.tell()
+        child = self.start([WEIR, "agent", "--config", self.file], stderr=log, stdout=log, env=environment)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            text = self.log()[start:]
+            if "agent ready" in text:
+                return child
+            if child.poll() is not None:
+                self.failed(f"the agent ended with {child.returncode}: {text[-600:]}")
+            time.sleep(0.02)
+        self.failed(f"the agent was not ready within {seconds} s: {self.log()[start:][-600:]}")
+
+    def log(self):
+        try:
+            return open(f"{self.folder}/agent.log", errors="replace").read()
+        except FileNotFoundError:
+            return ""
+
+    def weir(self, *arguments, seconds=20):
+        """Runs a command with that configuration: (status, what it printed)."""
+        done = subprocess.run(
+            [WEIR, *arguments, "--config", self.file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=seconds)
+        return done.returncode, done.stdout.decode(errors="replace")
+
+    def ask(self, method, target, body=None, seconds=20):
+        """One request over the admin socket: (status, body, seconds that it took)."""
+        begin = time.monotonic()
+        connection = UnixConnection(self.socket, seconds)
+        try:
+            connection.request(method, target, json.dumps(body) if body is not None else None)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(errors="replace"), time.monotonic() - begin
+        finally:
+            connection.close()
+
+    def add(self, pod, namespace, seconds=20):
+        """What the CNI plugin asks for when a pod's sandbox is made."""
+        meta = pod["metadata"]
+        return self.ask("POST", "/v1/cni/add", {
+            "containerID": f"sandbox-{meta['uid']}", "netns": f"/run/netns/{namespace}", "ifName": "eth0",
+            "podNamespace": meta["namespace"], "podName": meta["name"], "podUID": meta["uid"], "addresses": []}, seconds)
+
+    # Who attacks, and beside whom
+
+    def namespace(self, name, address=None):
+        """A network namespace with its loopback interface up, and a dummy eth0 if it is to have an address."""
+        whole = f"weir-attack-{os.getpid()}-{name}"
+        run("ip", "netns", "add", whole)
+        self.namespaces.append(whole)
+        run("ip", "-n", whole, "link", "set", "lo", "up")
+        if address:
+            run("ip", "-n", whole, "link", "add", "eth0", "type", "dummy")
+            run("ip", "-n", whole, "address", "add", address, "dev", "eth0")
+            run("ip", "-n", whole, "link", "set", "eth0", "up")
+            run("ip", "-n", whole, "route", "add", "default", "dev", "eth0")
+        return whole
+
+    def inside(self, namespace, *command, **options):
+        """Starts a command in a namespace, which keeps the cgroup and BPF file systems in sight."""
+        return self.start(["nsenter", f"--net=/run/netns/{namespace}", *command], **options)
+
+    def start(self, command, **options):
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
+        self.children.append(child)
+        return child
+
+    def server(self):
+        return FakeServer(self)
+
+    def clean(self):
+        for child in reversed(self.children):
+            if child.poll() is None:
+                child.terminate()
+        for child in self.children:
+            try:
+                child.wait(5)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        if self.installed:
+            try:
+                self.weir("unload")
+            except Exception as error:
+                print(f"attack: unload: {error}", file=sys.stderr)
+        for name in self.namespaces:
+            subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL)
+        for path in self.cgroups:
+            try:
+                os.rmdir(path)
+            except OSError:
+                pass
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class FakeServer:
+    """The fake API server of the tests, with the pods of "node-1"."""
+
+    def __init__(self, attack):
+        child = attack.start(
+            [sys.executable, str(ROOT / "Tests/Fixtures/apiserver.py")], stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL)
+        self.port = int(child.stdout.readline().split()[-1])
+        self.kubeconfig = f"{attack.folder}/kubeconfig-{self.port}"
+        with open(self.kubeconfig, "w") as file:
+            json.dump({
+                "apiVersion": "v1", "kind": "Config", "current-context": "test",
+                "clusters": [{"name": "test", "cluster": {"server": f"http://127.0.0.1:{self.port}"}}],
+                "users": [{"name": "test", "user": {"token": "any"}}],
+                "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}]}, file)
+
+    def post(self, path, value=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("POST", path, json.dumps(value) if value is not None else "")
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.status
+
+    def put(self, pod):
+        self.post("/fake/put", pod)
+        return pod
+
+
+def pod(name, annotations=None, labels=None, uid=None, containers=None, sidecar=True):
+    """A pod of node-1 with Istio's sidecar, as the API server has it."""
+    containers = containers or [{"name": "app"}] + (
+        [{"name": "istio-proxy", "securityContext": {"runAsUser": 1337, "runAsGroup": 1337}}] if sidecar else [])
+    annotations = dict(annotations or {})
+    if sidecar:
+        annotations.setdefault("sidecar.istio.io/status", "{}")
+    return {
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": name, "namespace": "attack", "uid": uid or f"uid-{name}", "labels": labels or {},
+            "annotations": annotations},
+        "spec": {"nodeName": "node-1", "containers": containers},
+        "status": {"phase": "Running"}}
+
+
+def run(*command):
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def free_port():
+    """Below the ports that the kernel gives to whoever asks for any."""
+    for port in range(16000 + os.getpid() % 8000, 32000):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise OSError("no free port")
