@@ -29,7 +29,7 @@ extension Membership {
         if let arguments = sidecar?.args, arguments.count > 1, arguments[0] == "proxy", arguments[1] != "sidecar" {
             return "its istio-proxy is a \(arguments[1]), not a sidecar"
         }
-        let disabled = sidecar?.env?.first { $0.name == "DISABLE_ENVOY" }?.value
-        return disabled == "true" ? "its istio-proxy runs without Envoy (DISABLE_ENVOY)" : nil
+        let isDisabled = sidecar?.variable("DISABLE_ENVOY").flatMap(GoBoolean.parse) ?? false
+        return isDisabled ? "its istio-proxy runs without Envoy (DISABLE_ENVOY)" : nil
     }
 }

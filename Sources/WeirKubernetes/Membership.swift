@@ -19,6 +19,8 @@ public struct MeshedPod: Sendable, Hashable {
     /// How the mesh's proxy reads.
     public let proxyReads: ReadHabit
     public let acceleration: AccelerationSettings
+    /// What the mesh ignores of the pod's annotations and its proxy's environment, a sentence each.
+    public let warnings: [String]
     /// The init container that will have written iptables rules by the time the application starts; nil for none.
     public let iptablesContainer: String?
 
@@ -67,11 +69,12 @@ extension Membership {
                     + "remove that, or exempt the pod with \(Key.intercept): \"false\"")
         }
         let initial = pod.passingContainers.first { marks.iptablesContainers.contains($0.name) }
+        let (policy, warnings) = try policy(pod, marks.profile, proxies)
         return .meshed(
             MeshedPod(
                 mesh: marks.profile.name, proxies: proxies.map(\.name),
-                policy: try policy(pod, marks.profile, proxies), proxyReads: marks.profile.proxyReads,
-                acceleration: try AccelerationSettings(annotations: pod.annotations),
+                policy: policy, proxyReads: marks.profile.proxyReads,
+                acceleration: try AccelerationSettings(annotations: pod.annotations), warnings: warnings,
                 iptablesContainer: initial?.name))
     }
 

@@ -7,8 +7,8 @@ struct MeshMarks: Sendable {
     let sidecar: String
     /// Init containers that write iptables rules; a pod with one needs no other interception.
     let iptablesContainers: [String]
-    /// Labels or annotations by which a pod says that it wants no sidecar.
-    let optOut: (key: String, values: Set<String>)
+    /// The label or annotation by which a pod says that it wants no sidecar, as the mesh reads it.
+    let optOut: (key: String, isSaidBy: @Sendable (String) -> Bool)
 
     /// - istio/istio manifests/charts/istio-control/istio-discovery/files/injection-template.yaml, cni/pkg/plugin
     /// - linkerd/linkerd2 pkg/k8s/labels.go
@@ -17,16 +17,16 @@ struct MeshMarks: Sendable {
     static let all = [
         MeshMarks(
             profile: .istio, sidecar: "istio-proxy", iptablesContainers: ["istio-init"],
-            optOut: ("sidecar.istio.io/inject", ["false", "n", "no", "off"])),
+            optOut: ("sidecar.istio.io/inject", { GoBoolean.parse($0) == false })),
         MeshMarks(
             profile: .linkerd, sidecar: "linkerd-proxy", iptablesContainers: ["linkerd-init"],
-            optOut: ("linkerd.io/inject", ["disabled"])),
+            optOut: ("linkerd.io/inject", { $0 == "disabled" })),
         MeshMarks(
             profile: .kuma, sidecar: "kuma-sidecar", iptablesContainers: ["kuma-init"],
-            optOut: ("kuma.io/sidecar-injection", ["disabled", "false"])),
+            optOut: ("kuma.io/sidecar-injection", { ["disabled", "false", "no"].contains($0) })),
         MeshMarks(
             profile: .osm, sidecar: "envoy", iptablesContainers: ["osm-init"],
-            optOut: ("openservicemesh.io/sidecar-injection", ["disabled", "false", "no"])),
+            optOut: ("openservicemesh.io/sidecar-injection", { ["disabled", "false", "no"].contains($0.lowercased()) })),
     ]
 
     /// OSM calls its sidecar just "envoy", as hand-made ones may be called; its label tells them apart.
@@ -39,7 +39,7 @@ struct MeshMarks: Sendable {
     /// The label or annotation by which the pod has opted out; labels come first, as with Istio.
     func optedOut(_ pod: Pod) -> String? {
         let value = pod.metadata.labels?[optOut.key] ?? pod.annotations[optOut.key]
-        guard let value, optOut.values.contains(value.lowercased()) else { return nil }
+        guard let value, optOut.isSaidBy(value) else { return nil }
         return "\(optOut.key): \(value)"
     }
 }

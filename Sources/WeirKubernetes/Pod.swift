@@ -39,7 +39,7 @@ public struct Pod: Decodable, Sendable {
         public var securityContext: SecurityContext?
     }
 
-    /// An environment variable; nil where the value comes from elsewhere.
+    /// An environment variable; `value` is nil where the value comes from elsewhere.
     public struct Variable: Decodable, Sendable {
         public var name: String
         public var value: String?
@@ -54,6 +54,11 @@ public struct Pod: Decodable, Sendable {
             public var ip: String
         }
     }
+}
+
+extension Pod.Container {
+    /// The value of an environment variable; of several the last counts, as it does in the container.
+    func variable(_ name: String) -> String? { env?.last { $0.name == name }?.value }
 }
 
 extension Pod {

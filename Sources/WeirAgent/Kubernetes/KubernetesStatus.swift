@@ -28,6 +28,8 @@ public struct KubernetesStatus: Codable, Sendable {
         public var addresses: [String]
         /// The names of the containers that are its proxies.
         public var proxies: [String]
+        /// What its mesh ignores of it, and so does Weir; nil for nothing.
+        public var warnings: [String]?
     }
 
     /// For people.

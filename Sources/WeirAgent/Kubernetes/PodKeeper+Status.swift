@@ -15,7 +15,8 @@ extension PodKeeper {
         for index in workloads.indices {
             guard let uid = workloads[index].podUID, let pod = pods[uid], let meshed = pod.meshed else { continue }
             workloads[index].pod = KubernetesStatus.Pod(
-                uid: uid, node: nodeName, addresses: pod.addresses, proxies: meshed.proxies)
+                uid: uid, node: nodeName, addresses: pod.addresses, proxies: meshed.proxies,
+                warnings: meshed.warnings.isEmpty ? nil : meshed.warnings)
         }
     }
 

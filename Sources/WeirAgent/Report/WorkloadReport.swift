@@ -148,7 +148,10 @@ public struct NodeStatus: Encodable, Sendable {
         }
         lines.append("workloads  \(workloads.count)")
         if !workloads.isEmpty { lines += ["", WorkloadReport.table(workloads).text] }
-        for one in workloads { lines += [one.problem, one.limit].compactMap { $0 }.map { "\(one.name): \($0)" } }
+        for one in workloads {
+            let sentences = [one.problem, one.limit].compactMap(\.self) + (one.pod?.warnings ?? [])
+            lines += sentences.map { "\(one.name): \($0)" }
+        }
         for pod in agent?.kubernetes?.problems ?? [] { lines.append("\(pod.name): \(pod.reason)") }
         return lines.joined(separator: "\n")
     }

@@ -75,7 +75,8 @@ struct PolicyReader {
             }
             annotations[key] = text
         }
-        for problem in profile.apply(annotations, to: &policy) {
+        var ignored: [AnnotationError.Problem] = []
+        for problem in profile.apply(annotations, to: &policy, ignored: &ignored) + ignored {
             let place = values.first { $0.key == problem.annotation }?.value ?? value
             reject(place, problem.sentence)
         }

@@ -1,11 +1,15 @@
 extension Annotation {
     /// Sets what the annotation's text says, and that it says so.
+    /// - Parameter ignored: gets a sentence for each part that the mesh goes on without.
     /// - Throws: a sentence that names the invalid item.
-    func apply(_ text: String, to specification: inout PolicySpecification) throws(InvalidValue) {
+    func apply(
+        _ text: String, to specification: inout PolicySpecification, ignored: inout [String]
+    ) throws(InvalidValue) {
         var changed: [Setting] = []
         switch effect {
         case .ports(let setting, let syntax):
-            try set(setting, ports: syntax.read(text, takesAll: setting == .inboundIncludePorts), in: &specification)
+            let ports = try syntax.read(text, takesAll: setting == .inboundIncludePorts, ignored: &ignored)
+            set(setting, ports: ports, in: &specification)
             changed = [setting]
         case .ranges(let setting, let syntax):
             try set(setting, ranges: syntax.read(text, takesAll: setting == .outboundIncludeRanges), in: &specification)
@@ -21,7 +25,7 @@ extension Annotation {
         case .exemptPort:
             // It is read with the exempt ports; here it is only checked.
             _ = try Self.number(text.trimmed, "a port", upTo: 65535)
-        case .port, .identity, .interceptionMode, .dns, .gateway, .ipFamily:
+        case .port, .identity, .interceptionMode, .dns, .dropInvalid, .gateway, .ipFamily:
             changed = try applyScalar(text, to: &specification)
         }
         for setting in changed { specification.origins[setting] = name }
@@ -44,6 +48,10 @@ extension Annotation {
         case .dns:
             specification.dns = try Self.isEnabled(text) ? .all : .off
             return [.dns]
+        case .dropInvalid:
+            // Kuma takes what it cannot read for "no" (NewPodRedirectForPod).
+            specification.dropInvalid = (try? Self.isEnabled(text)) ?? false
+            return []
         case .gateway:
             specification.inboundEnabled = try !Self.isEnabled(text)
             return [.inboundEnabled]
@@ -86,7 +94,7 @@ extension Annotation {
         return number
     }
 
-    private static func isEnabled(_ text: String) throws(InvalidValue) -> Bool {
+    static func isEnabled(_ text: String) throws(InvalidValue) -> Bool {
         switch text {
         case "true", "yes", "enabled": return true
         case "false", "no", "disabled": return false

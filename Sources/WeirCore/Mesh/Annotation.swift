@@ -26,6 +26,8 @@ public struct Annotation: Hashable, Sendable {
         case userPorts
         /// Whether all DNS goes to the proxy.
         case dns
+        /// Whether packets that conntrack calls invalid are dropped.
+        case dropInvalid
         /// Whether the workload is a gateway, which has no inbound capture.
         case gateway
         /// `ipv4` turns IPv6 off; `dualstack` turns it on.

@@ -102,7 +102,10 @@ enum KumaConfiguration {
             if value.isList {
                 return value.list("ports") { item in item.port().map { PortRange($0) } }
             }
-            return value.parsed("ports") { text throws(InvalidValue) in try syntax.read(text, takesAll: false).list }
+            return value.parsed("ports") { text throws(InvalidValue) in
+                var ignored: [String] = []
+                return try syntax.read(text, takesAll: false, ignored: &ignored).list
+            }
         }
 
         private static func ranges(_ value: YAMLValue) -> [CIDR]? {

@@ -1,8 +1,10 @@
 extension PortSyntax {
     /// Reads an annotation's list of ports.
-    /// - Parameter takesAll: whether "*" is everything; else it is invalid.
+    /// - Parameters:
+    ///   - takesAll: whether "*" is everything; else it is invalid.
+    ///   - ignored: gets a sentence for each invalid item that the mesh goes on without.
     /// - Throws: a sentence that names the invalid item.
-    func read(_ text: String, takesAll: Bool) throws(InvalidValue) -> Selection<PortRange> {
+    func read(_ text: String, takesAll: Bool, ignored: inout [String]) throws(InvalidValue) -> Selection<PortRange> {
         if text == "*" && takesAll { return .all }
         let text = trimsItems ? text.trimmed : text
         if text.isEmpty && takesEmpty { return .listed([]) }
@@ -10,7 +12,12 @@ extension PortSyntax {
         for item in text.split(separator: ",", omittingEmptySubsequences: false) {
             let item = trimsItems ? String(item).trimmed : String(item)
             if item.isEmpty && skipsEmpty { continue }
-            ports.append(try readItem(item))
+            do {
+                ports.append(try readItem(item))
+            } catch {
+                guard skipsInvalid else { throw error }
+                ignored.append(error.sentence)
+            }
         }
         return .listed(ports)
     }

@@ -10,7 +10,12 @@ extension Profile {
             defaults.proxyUIDs = [5678]
             return defaults
         }(),
-        exemptInboundPorts: [ExemptPort(nil, annotation: "kuma.io/application-probe-proxy-port")],
+        exemptInboundPorts: [
+            ExemptPort(nil, annotation: "kuma.io/application-probe-proxy-port"),
+            // Kuma 2.x; its injector says by annotation whether it has rewritten the probes.
+            ExemptPort(9000, annotation: "kuma.io/virtual-probes-port", onlyWith: "kuma.io/virtual-probes"),
+            ExemptPort(9901, annotation: "kuma.io/envoy-admin-port"),
+        ],
         annotations: [
             Annotation("traffic.kuma.io/transparent-proxy-config", .kumaConfiguration),
             Annotation("traffic.kuma.io/exclude-inbound-ports", .ports(.inboundExcludePorts, kumaPorts)),
@@ -26,6 +31,9 @@ extension Profile {
             Annotation("kuma.io/gateway", .gateway),
             Annotation("kuma.io/transparent-proxying-ip-family-mode", .ipFamily),
             Annotation("kuma.io/application-probe-proxy-port", .exemptPort),
+            Annotation("kuma.io/virtual-probes-port", .exemptPort),
+            Annotation("kuma.io/envoy-admin-port", .exemptPort),
+            Annotation("traffic.kuma.io/drop-invalid-packets", .dropInvalid),
         ],
         proxyReads: .untilEmpty)
 

@@ -31,5 +31,7 @@ extension Profile {
         ],
         proxyReads: .untilShort)
 
-    private static let linkerdPorts = PortSyntax(ranges: true, trimsItems: false, skipsEmpty: false, lowest: 0)
+    /// proxy-init logs an item that it cannot read, and goes on (linkerd2-proxy-init, makeMultiportDestinations).
+    private static let linkerdPorts = PortSyntax(
+        ranges: true, trimsItems: false, skipsEmpty: false, skipsInvalid: true, lowest: 0)
 }

@@ -28,10 +28,13 @@ public struct Profile: Hashable, Sendable {
         public let port: UInt16?
         /// The annotation that says another port, where 0 means none.
         public let annotation: String?
+        /// Exempt only where this annotation is there and enabled.
+        public let onlyWith: String?
 
-        public init(_ port: UInt16?, annotation: String? = nil) {
+        public init(_ port: UInt16?, annotation: String? = nil, onlyWith: String? = nil) {
             self.port = port
             self.annotation = annotation
+            self.onlyWith = onlyWith
         }
     }
 
