@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import NIOCore
 import UnixSignals
+import WeirBPF
 import WeirCore
 import WeirProxy
 
@@ -12,8 +13,11 @@ struct ProxyCommand: AsyncParsableCommand {
         discussion: "It dials where each connection was going (SO_ORIGINAL_DST). "
             + "One access-log line a connection goes to stdout.")
 
-    @Option(help: ArgumentHelp("Where to listen; may be given more than once.", valueName: "address:port"))
-    var listen: [String] = ["127.0.0.1:15001", "[::1]:15001"]
+    @Option(
+        help: ArgumentHelp(
+            "Where to listen; may be given more than once. Default: port 15001 of 127.0.0.1 and ::1, if both are there.",
+            valueName: "address:port"))
+    var listen: [String] = []
     @Option(help: ArgumentHelp("How long dialing may take, such as 10s.", valueName: "time")) var connectTimeout = "10s"
     @Option(help: ArgumentHelp("How long a connection may be silent, such as 1h.", valueName: "time")) var idleTimeout =
         "1h"
@@ -31,9 +35,12 @@ struct ProxyCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting(options) {
-            let addresses = try listen.map { text throws in
-                let endpoint = try Endpoint(parsing: text)
-                return try SocketAddress(ipAddress: "\(endpoint.address)", port: Int(endpoint.port))
+            let endpoints =
+                listen.isEmpty
+                ? try FreePort.loopbackAddresses(nil).map { Endpoint(address: $0, port: 15001) }
+                : try listen.map { text throws in try Endpoint(parsing: text) }
+            let addresses = try endpoints.map { endpoint throws in
+                try SocketAddress(ipAddress: "\(endpoint.address)", port: Int(endpoint.port))
             }
             var configuration = RelayProxyConfiguration(listen: addresses)
             configuration.connectTimeout = try DurationText.parse(connectTimeout)

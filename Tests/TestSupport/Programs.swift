@@ -44,7 +44,12 @@ public enum Programs {
     }
 
     private static func locateEnvoy() throws -> String {
-        if let path = ProcessInfo.processInfo.environment["WEIR_ENVOY"] { return path }
+        if let path = ProcessInfo.processInfo.environment["WEIR_ENVOY"] {
+            guard FileManager.default.isExecutableFile(atPath: path) else {
+                throw TestError("WEIR_ENVOY names \(path), which is no program; name Envoy's binary, or unset it.")
+            }
+            return path
+        }
         let question = "import envoy, os; print(os.path.join(os.path.dirname(envoy.__file__), '_bin', 'envoy'))"
         let search = ProcessInfo.processInfo.environment["PATH"] ?? searchPath
         for folder in "\(search):\(searchPath)".split(separator: ":") {

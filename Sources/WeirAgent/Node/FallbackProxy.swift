@@ -6,7 +6,8 @@ import WeirBPF
 import WeirCore
 import WeirProxy
 
-/// Weir's own proxy on the loopback addresses of one network namespace, at one port for both families.
+/// Weir's own proxy on the loopback addresses of one network namespace, at one port for both families, or for the one
+/// that there is.
 final class FallbackProxy: Sendable {
     let port: UInt16
     let limits: Configuration.Proxy
@@ -43,10 +44,9 @@ final class FallbackProxy: Sendable {
     }
 
     private static func relay(_ options: Options, _ port: UInt16) throws -> RelayProxy {
-        var configuration = RelayProxyConfiguration(listen: [
-            try SocketAddress(ipAddress: "127.0.0.1", port: Int(port)),
-            try SocketAddress(ipAddress: "::1", port: Int(port)),
-        ])
+        let addresses = try FreePort.loopbackAddresses(options.namespace)
+        var configuration = RelayProxyConfiguration(
+            listen: try addresses.map { try SocketAddress(ipAddress: "\($0)", port: Int(port)) })
         configuration.connectTimeout = options.limits.connectTimeout
         configuration.idleTimeout = options.limits.idleTimeout
         configuration.maxConnections = min(options.limits.maxConnections, FileLimit.raise(spare: 128) / 2)
