@@ -29,7 +29,7 @@ public enum FreePort {
             do {
                 _ = try bind(address, port: 0)
                 found.append(address)
-            } catch where [EADDRNOTAVAIL, EAFNOSUPPORT].contains(error.code) {
+            } catch let error where [EADDRNOTAVAIL, EAFNOSUPPORT].contains(error.code) {
                 continue
             }
         }
@@ -49,7 +49,7 @@ public enum FreePort {
             do {
                 for address in addresses.dropFirst() { _ = try bind(address, port: port) }
                 return port
-            } catch where error.code == EADDRINUSE {
+            } catch let error where error.code == EADDRINUSE {
                 continue
             }
         }
