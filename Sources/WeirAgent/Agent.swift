@@ -189,6 +189,7 @@ public actor Agent {
             version: WeirVersion.current, pid: getpid(), startedAt: startedAt, configuration: file,
             configurationProblem: configurationProblem, mechanism: await node.choice.mechanism.rawValue,
             because: await node.choice.because, acceleration: await node.tested, workloads: workloads,
+            absent: await node.absent.isEmpty ? nil : await node.reportAbsent(),
             kubernetes: await pods?.status())
     }
 

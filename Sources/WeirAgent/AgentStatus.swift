@@ -15,8 +15,22 @@ public struct AgentStatus: Codable, Sendable {
     /// Nil while no workload asks for what has to be tested.
     public var acceleration: AccelerationStatus?
     public var workloads: [WorkloadStatus]
+    /// Workloads of the configuration that are not there; nil for none.
+    public var absent: [Absent]?
     /// Nil when the configuration takes no pods.
     public var kubernetes: KubernetesStatus?
+
+    /// A workload whose namespace, cgroup or unit cannot be found now.
+    public struct Absent: Codable, Sendable {
+        public var name: String
+        public var selector: String
+        public var mesh: String
+        public var whenProxyDown: String
+        /// One sentence.
+        public var reason: String
+        /// Seconds since 1970.
+        public var since: Double
+    }
 
     public struct WorkloadStatus: Codable, Sendable {
         public var id: UInt32

@@ -92,9 +92,9 @@ extension EndToEnd {
                 try weir.configure([text])
                 try expectRefused(sentence, weir, pod, agent)
             }
-            let missing = "name: missing\nselector: {netns: /run/netns/weir-test-none}\nmesh: istio"
-            try weir.configure([workload(pod, excluding: 80), missing])
-            try expectRefused("cannot open /run/netns/weir-test-none: no such file or directory", weir, pod, agent)
+            let file = "name: missing\nselector: {netns: /etc/passwd}\nmesh: istio"
+            try weir.configure([workload(pod, excluding: 80), file])
+            try expectRefused("cannot enter /etc/passwd: invalid argument", weir, pod, agent)
             try weir.write("workloads: [")
             try expectRefused("this is not YAML", weir, pod, agent)
 

@@ -23,6 +23,7 @@ extension Node {
             retryTakeOver()
             retirePredecessors()
             await followSelectors()
+            await takeOverAbsent()
             for present in workloads.values { await restoreRules(of: present) }
             ebpf?.wakeWriters()
         }

@@ -18,6 +18,8 @@ public actor Node {
     /// Why the kernel refused it.
     public internal(set) var whyNoPrograms: String?
     var workloads: [ResolvedWorkload.Identifier: NodeWorkload] = [:]
+    /// By name; none of them is among `workloads`.
+    var absent: [String: AbsentWorkload] = [:]
     /// Whether the pods that an earlier agent registered are to stay, because those of today are not known yet.
     var keepsStrangers = false
     /// Why what an earlier agent left is in force still, as it was logged.
@@ -63,7 +65,8 @@ public actor Node {
     }
 
     /// Makes the node what the configuration says. What can be found wrong is found before anything is changed.
-    /// - Parameter watching: whether to follow changes of routes, as the agent does and `weir load` cannot.
+    /// - Parameter watching: whether to follow changes of routes, and to take over workloads that are not there yet, as
+    ///   the agent does and `weir load` cannot.
     /// - Throws: `NodeError` with a sentence for each workload that cannot be; the node is as it was then.
     public func apply(_ new: Configuration, watching: Bool = true) async throws {
         try await turnstile.pass { try await change(to: new, watching: watching) }
@@ -73,20 +76,25 @@ public actor Node {
         try install(for: new)
         var resolved: [ResolvedWorkload] = []
         var gone: [(present: NodeWorkload, workload: Workload, problem: String)] = []
+        var absent: [AbsentWorkload] = []
         var problems: [String] = []
         for (workload, result) in zip(new.workloads, await ResolvedWorkload.all(new.workloads)) {
+            var isThere = false
             do {
                 let one = try result.get()
+                isThere = true
                 if choice(of: workload, new).mechanism == .nftables {
                     try requireNFT(one)
                 }
                 resolved.append(one)
             } catch {
-                // A new one has to be there; one that was, and has gone, must not hold up the others.
+                // One that is not there, or no longer, must not hold up the others.
                 if let present = workloads[.configured(workload.name)], !present.isCurrent,
                     present.workload.selector == workload.selector
                 {
                     gone.append((present, workload, "\(error)"))
+                } else if watching, !isThere, let one = AbsentWorkload(workload, error) {
+                    absent.append(one)
                 } else {
                     problems.append("workload \(workload.name): \(error)")
                 }
@@ -100,6 +108,7 @@ public actor Node {
         }
         guard problems.isEmpty else { throw NodeError(problems: problems) }
         configuration = new
+        note(absent: absent)
         // Before the first pod that asks for it, whose start would wait.
         if new.acceleration != .off || new.agent.kubernetes.enabled, ebpf != nil { _ = selfTest() }
         for one in gone { (one.present.workload, one.present.problem) = (one.workload, one.problem) }
@@ -120,7 +129,7 @@ public actor Node {
     }
 
     /// Two selectors may name one namespace or cgroup by different paths.
-    private static func clashes(_ resolved: [ResolvedWorkload]) -> [String] {
+    static func clashes(_ resolved: [ResolvedWorkload]) -> [String] {
         var seen: [WorkloadKey: String] = [:]
         return resolved.compactMap { one in
             defer { seen[one.key] = one.workload.name }

@@ -44,7 +44,7 @@ public struct WorkloadReport: Codable, Sendable {
         let names = Dictionary(byRules.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let programs = try installed.registered().map { WorkloadReport($0, ids[$0.id]) }
         let rules = try installed.ruled().map { WorkloadReport($0, names[$0.workload.name]) }
-        return (programs + rules).sorted { $0.name < $1.name }
+        return (programs + rules + (agent?.absent ?? []).map(WorkloadReport.init)).sorted { $0.name < $1.name }
     }
 
     private init(_ one: RegisteredWorkload, _ more: AgentStatus.WorkloadStatus?) {
@@ -72,6 +72,13 @@ public struct WorkloadReport: Codable, Sendable {
         (limit, proxy, pod) = (more?.limit, more?.proxy, more?.pod)
     }
 
+    private init(_ absent: AgentStatus.Absent) {
+        (id, name, identity) = (0, absent.name, "absent")
+        (mesh, selector) = (absent.mesh, absent.selector)
+        (mechanism, policy, whenProxyDown) = ("none", 0, absent.whenProxyDown)
+        (since, problem) = (absent.since, "it is not intercepted, because it is not there: \(absent.reason)")
+    }
+
     public static func table(_ workloads: [WorkloadReport]) -> Table {
         let hasPods = workloads.contains { $0.pod != nil }
         var table = Table(
@@ -85,7 +92,7 @@ public struct WorkloadReport: Codable, Sendable {
             table.add(
                 [
                     one.name, one.mesh ?? "-", one.proxy ?? "-", one.selector ?? "-", one.identity, one.mechanism,
-                    one.mechanism == Mechanism.nftables.rawValue ? "-" : "\(one.policy)", one.whenProxyDown,
+                    one.mechanism == Mechanism.ebpf.rawValue ? "\(one.policy)" : "-", one.whenProxyDown,
                     one.acceleration ?? "-", Quantity.age(seconds: Double(time(nil)) - one.since),
                 ] + (hasPods ? pod : []))
         }
