@@ -70,6 +70,7 @@ let package = Package(
             dependencies: [
                 "WeirBPF", "WeirCNI", "WeirCore", "WeirKubernetes", "WeirNFT", "WeirProxy", "CWeirABI",
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),

@@ -220,3 +220,29 @@ def free_port():
             except OSError:
                 continue
     raise OSError("no free port")
+
+
+def as_nobody(attack, source, *arguments, **options):
+    """Starts Python source as an unprivileged user, who has nothing but what anyone on the node has."""
+    def drop():
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+
+    return attack.start([sys.executable, "-c", source, *map(str, arguments)], preexec_fn=drop, **options)
+
+
+def get(port, target, seconds=5, host=None):
+    """One request to the open port, as the liveness probe makes it: (status, body, seconds that it took)."""
+    begin = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+    try:
+        connection.request("GET", target, headers={"Host": host} if host else {})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace"), time.monotonic() - begin
+    finally:
+        connection.close()
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))

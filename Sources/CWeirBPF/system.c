@@ -81,14 +81,24 @@ static int process_open(int pid)
 	return process < 0 ? -errno : process;
 }
 
-int weir_peer_open(int socket)
+int weir_process_open(int pid)
+{
+	return process_open(pid);
+}
+
+int weir_process_signal(int process, int signal)
+{
+	return syscall(SYS_pidfd_send_signal, process, signal, NULL, 0) ? -errno : 0;
+}
+
+int weir_peer_pid(int socket)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
 	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size))
 		return -errno;
-	return peer.pid > 0 ? process_open(peer.pid) : -ESRCH;
+	return peer.pid;
 }
 
 int weir_descriptor_of(int pid, int descriptor)
@@ -107,7 +117,8 @@ int weir_descriptor_of(int pid, int descriptor)
 
 int weir_mount(const char *type, const char *target)
 {
-	return mount(type, target, type, 0, NULL) ? -errno : 0;
+	/* Without a mode the BPF file system is everybody's to make folders in, also one with the name of the pins'. */
+	return mount(type, target, type, 0, "mode=0700") ? -errno : 0;
 }
 
 void weir_die_with_parent(void)

@@ -1,22 +1,24 @@
 public import Foundation
 import Glibc
-public import WeirBPF
+import WeirBPF
 import WeirCore
 
 /// The CLI's side of the admin API: one HTTP request a connection over the unix socket. It waits, so that commands
-/// that only read need no event loop.
+/// that only read need no event loop, and never for longer than it says.
 public struct AdminClient: Sendable {
     public let path: String
+    /// How long an agent may take before it hangs, in seconds.
+    public static let patience = 5
 
     public init(path: String) {
         self.path = path
     }
 
-    /// Whether somebody accepts connections there.
+    /// Whether somebody accepts connections there, or is too busy to.
     public var isAnswered: Bool {
-        guard let raw = connected() else { return false }
-        close(raw)
-        return true
+        guard let raw = makeSocket() else { return false }
+        defer { close(raw) }
+        return connect(raw) || errno == EAGAIN
     }
 
     /// Two that write the same maps would undo each other's work.
@@ -27,86 +29,143 @@ public struct AdminClient: Sendable {
         }
     }
 
-    /// - Returns: nil when no agent answers.
-    public func status() -> AgentStatus? {
+    /// - Returns: nil when no agent is there.
+    /// - Throws: `AgentFailure` when there is one that does not answer.
+    public func status() throws -> AgentStatus? {
+        // No actor has a part in this answer: an agent that is only busy gives it.
+        guard try request("GET", "/healthz", { _ in }) != nil else { return nil }
         var body = Data()
-        guard request("GET", "/v1/status", { body.append($0) }) == 200 else { return nil }
-        return try? JSONDecoder().decode(AgentStatus.self, from: body)
+        let status = try request("GET", "/v1/status", first: 3 * Self.patience) { part in
+            guard body.count + part.count <= 64 << 20 else { throw unreadable("it has no end") }
+            body.append(part)
+        }
+        guard status != nil else { return nil }
+        do {
+            return try JSONDecoder().decode(AgentStatus.self, from: body)
+        } catch {
+            throw unreadable("it is no status")
+        }
     }
 
-    /// The process that answers.
-    /// - Returns: nil when nobody answers, or somebody in a pid namespace that this process does not see.
-    public var process: RunningProcess? {
-        guard let raw = connected() else { return nil }
-        defer { close(raw) }
-        return RunningProcess(listeningAt: raw)
+    /// For those who can read the kernel instead: why there is an agent without an answer.
+    public func statusOrFailure() throws -> (AgentStatus?, AgentFailure?) {
+        do {
+            return (try status(), nil)
+        } catch let failure as AgentFailure {
+            return (nil, failure)
+        }
     }
 
-    /// Sends a request and hands the body on as it comes.
-    /// - Returns: the HTTP status; nil when no agent answers.
-    public func request(_ method: String, _ target: String, _ body: (Data) throws -> Void) rethrows -> Int? {
-        guard let raw = connected() else { return nil }
+    /// The process that listens. Nil when nobody does, or somebody in a pid namespace that this process does not see.
+    public var process: Int32? {
+        guard let raw = makeSocket() else { return nil }
         defer { close(raw) }
+        guard connect(raw) else { return nil }
+        let pid = RunningProcess.listening(at: raw)
+        return pid > 0 ? pid : nil
+    }
+
+    /// Sends a request and hands the body on as it comes, if the agent does what is asked.
+    /// - Parameters:
+    ///   - first: seconds until the first byte of the answer.
+    ///   - between: seconds from one to the next.
+    /// - Returns: the HTTP status, 2xx; nil when no agent is there.
+    /// - Throws: `AgentFailure`, with the agent's own sentence when it refuses; and what `body` throws.
+    public func request(
+        _ method: String, _ target: String, first: Int = patience, between: Int = patience,
+        _ body: (Data) throws -> Void
+    ) throws -> Int? {
+        guard let raw = makeSocket() else { return nil }
+        defer { close(raw) }
+        let end = ContinuousClock.now + .seconds(Self.patience)
+        while !connect(raw) {
+            guard errno == EAGAIN else { return nil }
+            guard .now < end else { throw silent(0, Self.patience) }
+            usleep(20_000)
+        }
+        let pid = RunningProcess.listening(at: raw)
         let head = "\(method) \(target) HTTP/1.1\r\nHost: weir\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-        guard head.withCString({ write(raw, $0, strlen($0)) }) > 0 else { return nil }
-        var received = Data()
-        var status: Int?
-        var isChunked = false
+        guard send(raw, head, head.utf8.count, Int32(MSG_NOSIGNAL)) == head.utf8.count else { return nil }
+        var answer = HTTPAnswer()
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            let count = read(raw, &buffer, buffer.count)
-            if count < 0 && errno == EINTR { continue }
-            if count <= 0 { break }
-            received.append(contentsOf: buffer[..<count])
-            if status == nil {
-                guard let end = received.range(of: Data("\r\n\r\n".utf8)) else { continue }
-                let lines = String(decoding: received[..<end.lowerBound], as: UTF8.self).lowercased()
-                status = Self.status(in: lines)
-                isChunked = lines.contains("transfer-encoding: chunked")
-                received = Data(received[end.upperBound...])
-            }
-            if isChunked {
-                while let chunk = Self.nextChunk(&received) { try body(chunk) }
-            } else if !received.isEmpty {
-                try body(received)
-                received = Data()
+        var isFirst = true
+        var refusal = Data()
+        while !answer.isWhole {
+            let patience = isFirst ? first : between
+            guard try wait(raw, seconds: patience) else { throw silent(pid, patience) }
+            let count = recv(raw, &buffer, buffer.count, 0)
+            if count < 0 && (errno == EINTR || errno == EAGAIN) { continue }
+            guard count > 0 else { throw unreadable("it ends in the middle", pid) }
+            isFirst = false
+            do {
+                try answer.take(buffer[..<count]) { isSuccess, part in
+                    if isSuccess { try body(part) } else { refusal.append(part.prefix(4096 - refusal.count)) }
+                }
+            } catch let error as HTTPAnswer.Failure {
+                throw unreadable(error.reason, pid)
             }
         }
-        return status
+        if answer.isSuccess { return answer.status }
+        let sentence = String(decoding: refusal, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        let status = answer.status ?? 0
+        throw AgentFailure(
+            isSilent: false,
+            description: sentence.isEmpty ? "the agent\(Self.name(pid)) answers \(target) with \(status)" : sentence)
     }
 
-    /// Takes a whole chunk off the front (RFC 9112, 7.1); nil while it is not all there, and for the last, empty one.
-    private static func nextChunk(_ received: inout Data) -> Data? {
-        guard let line = received.range(of: Data("\r\n".utf8)),
-            let size = Int(String(decoding: received[..<line.lowerBound], as: UTF8.self), radix: 16), size > 0,
-            received.endIndex >= line.upperBound + size + 2
-        else { return nil }
-        let chunk = Data(received[line.upperBound..<(line.upperBound + size)])
-        received = Data(received[(line.upperBound + size + 2)...])
-        return chunk
+    /// - Returns: false when the time is over.
+    private func wait(_ raw: Int32, seconds: Int) throws -> Bool {
+        let end = ContinuousClock.now + .seconds(seconds)
+        while true {
+            let left = max(.zero, end - .now)
+            var waiting = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
+            let result = poll(&waiting, 1, Int32(left / .milliseconds(1)) + 1)
+            if result > 0 { return true }
+            if result == 0 || errno != EINTR { return false }
+        }
     }
 
-    private static func status(in head: String) -> Int? {
-        head.split(separator: " ").dropFirst().first.flatMap { Int($0) }
+    private func silent(_ pid: Int32, _ seconds: Int) -> AgentFailure {
+        AgentFailure(
+            isSilent: true,
+            description: "the agent\(Self.name(pid)) does not answer within \(seconds) s on \(path); interception goes "
+                + "on without it, and weir unload ends it")
     }
 
-    private func connected() -> Int32? {
-        let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard raw >= 0 else { return nil }
+    private func unreadable(_ why: String, _ pid: Int32 = 0) -> AgentFailure {
+        AgentFailure(
+            isSilent: false,
+            description: "the answer of the agent\(Self.name(pid)) on \(path) cannot be read: \(why); look at its log")
+    }
+
+    private static func name(_ pid: Int32) -> String { pid > 0 ? " (pid \(pid))" : "" }
+
+    private func makeSocket() -> Int32? {
+        let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
+        let raw = socket(AF_UNIX, Int32(type), 0)
+        return raw < 0 ? nil : raw
+    }
+
+    /// - Returns: false with an errno; EAGAIN when those who wait to be accepted are too many.
+    private func connect(_ raw: Int32) -> Bool {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            close(raw)
-            return nil
+            errno = ENAMETOOLONG
+            return false
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let result = withUnsafePointer(to: &address) {
+        return withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(raw, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                Glibc.connect(raw, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
             }
         }
-        if result == 0 { return raw }
-        close(raw)
-        return nil
     }
+}
+
+/// An agent is there, but its answer is not: one sentence.
+public struct AgentFailure: Error, Sendable, CustomStringConvertible {
+    /// It hangs; else what it says cannot be read.
+    public let isSilent: Bool
+    public let description: String
 }

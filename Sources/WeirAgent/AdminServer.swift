@@ -1,7 +1,9 @@
 import Glibc
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
+import NIOPosix
 import ServiceLifecycle
 import Synchronization
 import WeirBPF
@@ -13,6 +15,7 @@ struct AdminServer: Sendable {
     let hub: FlowHub
     let pods: PodKeeper?
     let logger: Logger
+    private let page: MetricsPage
     private let stopRequests: AsyncStream<Void>
     private let stop: AsyncStream<Void>.Continuation
 
@@ -20,6 +23,7 @@ struct AdminServer: Sendable {
         self.agent = agent
         self.hub = hub
         self.pods = pods
+        page = MetricsPage { try await agent.metrics() }
         var quiet = logger
         quiet.logLevel = .warning
         self.logger = quiet
@@ -37,19 +41,33 @@ struct AdminServer: Sendable {
     ) async throws {
         try prepare(configuration.socket)
         let listening = Countdown(2, then: ready)
+        let (localDoor, webDoor) = (
+            Door(limit: 256, life: nil, patience: .seconds(60)),
+            Door(limit: 64, life: .seconds(10), patience: .seconds(10))
+        )
         let local = Application(
-            router: privileged(), configuration: .init(address: .unixDomainSocket(path: configuration.socket)),
+            router: privileged(), server: Self.http(localDoor),
+            configuration: .init(address: .unixDomainSocket(path: configuration.socket)),
             onServerRunning: { _ in
                 chmod(configuration.socket, 0o660)
                 await listening.step()
             }, logger: logger)
+        // A thread of its own: what strangers do costs the admin socket no turn.
+        let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let web = Application(
-            router: open(),
+            router: open(configuration.listen), server: Self.http(webDoor),
             configuration: .init(
                 address: .hostname("\(configuration.listen.address)", port: Int(configuration.listen.port))),
-            onServerRunning: { _ in await listening.step() }, logger: logger)
+            onServerRunning: { _ in await listening.step() }, eventLoopGroupProvider: .shared(loop), logger: logger)
         let services = ServiceGroup(
             configuration: .init(services: [.init(service: local), .init(service: web)], logger: logger))
+        let beats = Task {
+            while !Task.isCancelled {
+                try await Task.sleep(for: .seconds(3))
+                hub.beat()
+            }
+        }
+        defer { beats.cancel() }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await services.run() }
             tasks.addTask {
@@ -63,21 +81,47 @@ struct AdminServer: Sendable {
             try await tasks.next()
             // Either the services have ended, and nobody waits for requests, or they are about to.
             stop.finish()
+            let hurry = Task {
+                try await Task.sleep(for: .seconds(3))
+                localDoor.closeAll()
+                webDoor.closeAll()
+            }
+            defer { hurry.cancel() }
             try await tasks.next()
         }
+        try await loop.shutdownGracefully()
+    }
+
+    private static func http(_ door: Door) -> HTTPServerBuilder {
+        .http1(
+            configuration: .init(
+                additionalChannelHandlers: [DoorKeeper(door)], idleTimeout: .seconds(30),
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: 8 << 10, maxHeaderListSize: 16 << 10, maxHeaderFieldCount: 64)))
     }
 
     private func privileged() -> Router<BasicRequestContext> {
-        let router = open()
+        let router = Router()
+        addOpen(to: router)
         router.get("/v1/status") { _, _ in try Self.json(await agent.status()) }
         router.get("/v1/flows") { request, _ in
             let follow = request.uri.queryParameters["follow"] == "true"
+            guard let reader = hub.reader(isFollowing: follow) else {
+                let sentence = "\(FlowHub.seats) read the records already; end one of them\n"
+                return Response(status: .serviceUnavailable, body: .init(byteBuffer: ByteBuffer(string: sentence)))
+            }
             return Response(
                 status: .ok, headers: [.contentType: "application/jsonl"],
                 body: ResponseBody { writer in
-                    let followed = follow ? hub.follow() : nil
-                    for record in followed?.recent ?? hub.recent { try await writer.write(Self.line(record)) }
-                    if let followed { for await record in followed.next { try await writer.write(Self.line(record)) } }
+                    for record in reader.recent { try await writer.write(Self.line(record)) }
+                    for await event in reader.events {
+                        let lost = reader.takeLost()
+                        if lost > 0 { try await writer.write(Self.line(FlowLoss(lost: lost))) }
+                        switch event {
+                        case .record(let record): try await writer.write(Self.line(record))
+                        case .beat: try await writer.write(ByteBuffer(string: "\n"))
+                        }
+                    }
                     try await writer.finish(nil)
                 })
         }
@@ -94,17 +138,21 @@ struct AdminServer: Sendable {
         return router
     }
 
-    private func open() -> Router<BasicRequestContext> {
+    private func open(_ listen: Endpoint) -> Router<BasicRequestContext> {
         let router = Router()
+        router.add(middleware: HostCheck(listen: listen))
+        addOpen(to: router)
+        return router
+    }
+
+    private func addOpen(to router: Router<BasicRequestContext>) {
         router.get("/healthz") { _, _ in "ok\n" }
         router.get("/readyz") { _, _ in "ok\n" }
         router.get("/metrics") { _, _ in
-            let text = try await agent.metrics()
-            return Response(
+            Response(
                 status: .ok, headers: [.contentType: Metrics.contentType],
-                body: .init(byteBuffer: ByteBuffer(string: text)))
+                body: .init(byteBuffer: try await page.text()))
         }
-        return router
     }
 
     private static func json(_ value: some Encodable) throws -> Response {

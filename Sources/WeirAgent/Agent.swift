@@ -1,5 +1,6 @@
 import Glibc
 public import Logging
+import Synchronization
 import UnixSignals
 import WeirBPF
 import WeirCNI
@@ -16,6 +17,9 @@ public actor Agent {
     private let hub = FlowHub()
     private let accessLog: AccessLog
     private let startedAt = Agent.now()
+    /// Until this process ends.
+    private let lock: InstallationLock
+    private let pluginProblem = Mutex<String?>(nil)
     private let stopKeepingPlugin = StopSignal()
     private var pluginKeeper: Task<Void, Never>?
     private var configuration: Configuration
@@ -33,7 +37,10 @@ public actor Agent {
         pins = PinDirectory(path: "\(configuration.agent.bpffs)/\(configuration.agent.pins)")
         let cluster = try Cluster(configuration.agent.kubernetes)
         try Host.requireRoot("intercept traffic")
-        try AdminClient(path: configuration.agent.socket).refuseIfAnswered()
+        let client = AdminClient(path: configuration.agent.socket)
+        try client.refuseIfAnswered()
+        // One that is about to end does not answer any more, and still has it.
+        lock = try InstallationLock.take(pins, patience: 15) { client.isAnswered }
         node = Node(pins, logger: logger, accessLog: accessLog)
         pods = try cluster.map { [node, pins] in try PodKeeper(node, $0, pins, logger: logger) }
     }
@@ -90,8 +97,10 @@ public actor Agent {
     }
 
     private func keepPluginInstalled() {
-        let keeper = InstallKeeper(PluginInstallation.installer(configuration.agent)) { [logger] event in
+        let keeper = InstallKeeper(PluginInstallation.installer(configuration.agent)) { [logger, self] event in
             PluginInstallation.log(event, to: logger)
+            let problem: String? = if case .problem(let sentence) = event { sentence } else { nil }
+            pluginProblem.withLock { $0 = problem }
         }
         let stop = stopKeepingPlugin
         pluginKeeper = Task {
@@ -187,13 +196,15 @@ public actor Agent {
         await pods?.describe(&workloads)
         return AgentStatus(
             version: WeirVersion.current, pid: getpid(), startedAt: startedAt, configuration: file,
-            configurationProblem: configurationProblem, mechanism: await node.choice.mechanism.rawValue,
+            configurationProblem: configurationProblem, pluginProblem: pluginProblem.withLock { $0 },
+            mechanism: await node.choice.mechanism.rawValue,
             because: await node.choice.because, acceleration: await node.tested, workloads: workloads,
             absent: await node.absent.isEmpty ? nil : await node.reportAbsent(),
             kubernetes: await pods?.status())
     }
 
-    func metrics() async throws -> String {
+    /// Not on the actor, which has others to answer.
+    nonisolated func metrics() async throws -> String {
         let installed = Installed(interceptor: await node.interceptor, namespaces: node.namespaces)
         return try Metrics.text(installed, await node.tested)
     }

@@ -8,6 +8,8 @@ public struct AgentStatus: Codable, Sendable {
     public var configuration: String?
     /// Why the file on disk is not the configuration in force; nil when it is.
     public var configurationProblem: String?
+    /// Why the CNI plugin is not installed; nil when it is, or is not to be.
+    public var pluginProblem: String?
     /// "ebpf" or "nftables", for workloads that do not say.
     public var mechanism: String
     /// Why that one.

@@ -19,7 +19,10 @@ package enum Tool {
     }
 
     /// Input and output are files in memory, so neither side ever waits for the other.
-    package static func run(_ arguments: [String], input: String) throws(NFTError) -> Result {
+    /// - Parameter seconds: after which it is killed.
+    package static func run(
+        _ arguments: [String], input: String, limit seconds: Int = 30
+    ) throws(NFTError) -> Result {
         let files = try [MemoryFile(), MemoryFile(), MemoryFile()]
         defer { for file in files { close(file.descriptor) } }
         guard files[0].write(input) else { throw NFTError("there is no memory for \(arguments[0])'s input") }
@@ -29,16 +32,39 @@ package enum Tool {
         for (target, file) in files.enumerated() {
             posix_spawn_file_actions_adddup2(&actions, file.descriptor, Int32(target))
         }
+        // Its end of a pair of sockets, on which nothing is written: it is closed when the program has ended.
+        var ends: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw NFTError("cannot make a pair of sockets: \(String(cString: strerror(errno)))")
+        }
+        defer { close(ends[0]) }
+        posix_spawn_file_actions_adddup2(&actions, ends[1], Int32(files.count))
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         defer { for pointer in pointers { free(pointer) } }
         var pid: pid_t = 0
         let error = posix_spawn(&pid, arguments[0], &actions, nil, &pointers, environ)
+        close(ends[1])
         guard error == 0 else { throw NFTError("cannot start \(arguments[0]): \(String(cString: strerror(error)))") }
+        let isInTime = isClosed(ends[0], within: seconds)
+        if !isInTime { kill(pid, SIGKILL) }
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+        guard isInTime else {
+            throw NFTError("\(arguments.joined(separator: " ")) did not end within \(seconds) s and was killed")
+        }
         let signal = status & 0x7f
         return Result(
             status: signal == 0 ? status >> 8 & 0xff : 128 + signal, output: files[1].text, errors: files[2].text)
+    }
+
+    private static func isClosed(_ end: Int32, within seconds: Int) -> Bool {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while true {
+            var waiting = pollfd(fd: end, events: Int16(POLLIN), revents: 0)
+            let result = poll(&waiting, 1, Int32(max(.zero, deadline - .now) / .milliseconds(1)) + 1)
+            if result > 0 { return true }
+            if result == 0 || errno != EINTR { return false }
+        }
     }
 }
 

@@ -26,15 +26,11 @@ struct AdoptCommand: ParsableCommand {
             var allowed = CharacterSet.urlQueryAllowed
             allowed.remove(charactersIn: "&+=#?")
             let name = pod.addingPercentEncoding(withAllowedCharacters: allowed) ?? pod
-            var answer = Data()
-            let status = client.request("POST", "/v1/adopt?pod=\(name)\(undo ? "&undo=true" : "")") {
-                answer.append($0)
-            }
-            guard let status else {
+            // One that hangs is found out at once; the work itself may take its time.
+            _ = try client.request("GET", "/healthz") { _ in }
+            let target = "/v1/adopt?pod=\(name)\(undo ? "&undo=true" : "")"
+            guard try client.request("POST", target, first: 60, { _ in }) != nil else {
                 throw InvalidValue("no agent answers on \(client.path); start it (weir agent) on the pod's node")
-            }
-            guard status == 204 else {
-                throw InvalidValue(String(decoding: answer, as: UTF8.self).trimmingCharacters(in: .newlines))
             }
             print(
                 undo

@@ -17,17 +17,17 @@ struct FlowsCommand: ParsableCommand {
         try reportingNow(read.global) {
             let names = try workloadNames()
             var pending = Data()
-            let status = try read.node.client().request("GET", "/v1/flows?follow=\(follow)") { chunk in
+            // The agent says every three seconds that it lives.
+            let client = try read.node.client()
+            let status = try client.request("GET", "/v1/flows?follow=\(follow)", between: 15) { chunk in
                 pending.append(chunk)
                 while let end = pending.firstIndex(of: 0x0a) {
                     let line = pending[..<end]
                     pending.removeSubrange(...end)
-                    try show(Data(line), names)
+                    if !line.isEmpty { try show(Data(line), names) }
                 }
             }
-            guard status == 200 else {
-                throw AgentMissing(path: try read.node.configuration().agent.socket)
-            }
+            guard status != nil else { throw AgentMissing(path: client.path) }
         }
     }
 
@@ -43,6 +43,9 @@ struct FlowsCommand: ParsableCommand {
     private func show(_ line: Data, _ names: [UInt32: String]) throws {
         defer { fflush(nil) }
         if read.output == .json { return print(String(decoding: line, as: UTF8.self)) }
+        if let loss = try? JSONDecoder().decode(FlowLoss.self, from: line) {
+            return writeError("weir: \(loss.lost) records are missing here, because they were not read in time")
+        }
         let flow = try JSONDecoder().decode(FlowRecord.self, from: line)
         let time = Date(timeIntervalSince1970: flow.startedAt)
             .ISO8601Format(.iso8601(timeZone: .gmt, includingFractionalSeconds: true))

@@ -26,6 +26,8 @@ struct LoadCommand: AsyncParsableCommand {
                         + "start weir agent instead of weir load")
             }
             try configuration.agent.client.refuseIfAnswered()
+            let lock = try InstallationLock.take(configuration.agent.pinDirectory)
+            defer { withExtendedLifetime(lock) {} }
             let bpffs = configuration.agent.bpffs
             let wasMounted = Host.isBPFFileSystem(bpffs)
             let logger = Logger(label: "weir", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -38,38 +40,32 @@ struct LoadCommand: AsyncParsableCommand {
     }
 }
 
-struct UnloadCommand: AsyncParsableCommand {
+struct UnloadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "unload",
         abstract: "Remove every trace: programs, links, maps, pins, and those of killed processes.",
-        discussion: "A running agent is stopped first. Connections that the proxy holds go on; new ones are direct.")
+        discussion: "A running agent is stopped first, and killed if it hangs. "
+            + "Connections that the proxy holds go on; new ones are direct.")
 
     @OptionGroup var node: NodeOptions
     @OptionGroup var options: GlobalOptions
 
-    func run() async throws {
-        try await reporting(options) {
+    func run() throws {
+        try reportingNow(options) {
             try Host.requireRoot("unload")
             let settings = try node.configuration().agent
-            let client = settings.client
-            let agent = client.status()
-            if let agent {
-                let process = client.process
-                _ = client.request("POST", "/v1/stop") { _ in }
-                for _ in 0..<150 where client.isAnswered { try await Task.sleep(for: .milliseconds(100)) }
-                // It may still be about to remove things itself (unloadOnStop), and holds its port until it ends.
-                if client.isAnswered || process?.ends(within: 15) == false {
-                    throw InvalidValue("the agent (pid \(agent.pid)) does not stop; end it, then run weir unload again")
-                }
-                print("stopped the agent (pid \(agent.pid))")
-            }
+            let ended = try AgentEnd.bring(settings)
+            for sentence in ended { print(sentence) }
+            // So that no other begins meanwhile.
+            let lock = try InstallationLock.take(settings.pinDirectory, patience: 5)
+            defer { withExtendedLifetime(lock) {} }
             let removed = try Installation.remove(settings)
             let benches = BenchLeftovers.remove()
             var said = removed.map { ["unloaded: \($0)"] } ?? []
             if benches > 0 {
                 said.append("removed what \(benches) killed \(benches == 1 ? "run" : "runs") of weir bench left")
             }
-            let nothing = agent == nil ? "nothing was loaded" : "it had unloaded everything"
+            let nothing = ended.isEmpty ? "nothing was loaded" : "it had unloaded everything"
             print(said.isEmpty ? nothing : said.joined(separator: "; "))
         }
     }

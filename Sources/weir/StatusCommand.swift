@@ -14,12 +14,13 @@ struct StatusCommand: ParsableCommand {
         try reportingNow(read.global) {
             try Host.requireRoot("read Weir's state")
             let settings = try read.node.configuration().agent
-            let agent = settings.client.status()
+            let (agent, failure) = try settings.client.statusOrFailure()
             let pins = settings.pinDirectory
             let installed = try Installed(pins)
             let status = NodeStatus(
                 installed: installed.isAnything || agent != nil, pins: pins.path, agent: agent,
-                programs: pins.attached, workloads: try WorkloadReport.read(installed, agent))
+                agentProblem: failure?.description, programs: pins.attached,
+                workloads: try WorkloadReport.read(installed, agent))
             print(read.output == .json ? try JSONText.render(status) : status.text)
             if status.hasProblem { throw ExitCode(1) }
         }
@@ -37,9 +38,15 @@ struct WorkloadsCommand: ParsableCommand {
     func run() throws {
         try reportingNow(read.global) {
             if others { return try showOthers() }
-            let workloads = try WorkloadReport.read(try read.installed(), try read.node.client().status())
-            if read.output == .json { return print(try JSONText.render(WorkloadReport.List(workloads: workloads))) }
-            print(WorkloadReport.table(workloads).text)
+            let (agent, failure) = try read.node.client().statusOrFailure()
+            let workloads = try WorkloadReport.read(try read.installed(), agent)
+            print(
+                read.output == .json
+                    ? try JSONText.render(WorkloadReport.List(workloads: workloads))
+                    : WorkloadReport.table(workloads).text)
+            guard let failure else { return }
+            writeError("weir: \(failure)")
+            throw ExitCode(1)
         }
     }
 

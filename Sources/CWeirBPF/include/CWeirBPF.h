@@ -87,9 +87,15 @@ int weir_netns_create(void);
 /* splice(2), without waiting, of up to `size` bytes; one end is a pipe. */
 ssize_t weir_splice(int from, int to, size_t size);
 
-/* A descriptor of the process that listens at the other end of a unix socket (unix(7), SO_PEERCRED), readable
- * once it has ended (pidfd_open, Linux 5.3).  -ESRCH for one in a pid namespace that is not seen from here. */
-int weir_peer_open(int socket);
+/* The process that listens at the other end of a unix socket (unix(7), SO_PEERCRED); 0 for one in a pid namespace that
+ * is not seen from here. */
+int weir_peer_pid(int socket);
+
+/* A descriptor of a process, readable once it has ended (pidfd_open, Linux 5.3). */
+int weir_process_open(int pid);
+
+/* Send a signal to that process and to no other that got its number (pidfd_send_signal, Linux 5.1). */
+int weir_process_signal(int process, int signal);
 
 /* Copy a descriptor of another process (pidfd_getfd, Linux 5.6). */
 int weir_descriptor_of(int pid, int descriptor);

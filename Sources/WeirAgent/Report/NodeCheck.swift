@@ -179,14 +179,17 @@ public struct NodeCheck: Encodable, Sendable {
 
     private static func agent(_ client: AdminClient) -> [Check] {
         if geteuid() != 0 { return [cannotSee("the agent answers on \(client.path)")] }
-        guard let status = client.status() else {
+        let title = "the agent answers on \(client.path)"
+        let status: AgentStatus?
+        do { status = try client.status() } catch { return [fail(title, "\(error)")] }
+        guard let status else {
             return [
                 warn(
-                    "the agent answers on \(client.path)", "none does",
+                    title, "none does",
                     hint: "interception goes on without it; changes are not followed")
             ]
         }
-        guard let problem = status.configurationProblem else { return [pass("the agent answers on \(client.path)")] }
+        guard let problem = status.configurationProblem else { return [pass(title)] }
         return [fail("the configuration on disk is in force", problem)]
     }
 }

@@ -106,21 +106,28 @@ public struct NodeStatus: Encodable, Sendable {
     public let installed: Bool
     public let pins: String
     public let agent: AgentStatus?
+    /// Why there is an agent that does not say more; nil when none is there, or it does.
+    public let agentProblem: String?
     /// The programs that are attached.
     public let programs: [String]
     public let workloads: [WorkloadReport]
 
-    public init(installed: Bool, pins: String, agent: AgentStatus?, programs: [String], workloads: [WorkloadReport]) {
+    public init(
+        installed: Bool, pins: String, agent: AgentStatus?, agentProblem: String?, programs: [String],
+        workloads: [WorkloadReport]
+    ) {
         self.installed = installed
         self.pins = pins
         self.agent = agent
+        self.agentProblem = agentProblem
         self.programs = programs
         self.workloads = workloads
     }
 
     /// Something the operator should look at.
     public var hasProblem: Bool {
-        !installed || agent?.configurationProblem != nil || workloads.contains { $0.problem != nil }
+        !installed || agentProblem != nil || agent?.configurationProblem != nil || agent?.pluginProblem != nil
+            || workloads.contains { $0.problem != nil }
             || agent?.kubernetes.map { $0.problem != nil || !$0.problems.isEmpty } ?? false
     }
 
@@ -140,6 +147,9 @@ public struct NodeStatus: Encodable, Sendable {
             if let problem = agent.configurationProblem {
                 lines.append("           the configuration on disk is not in force: \(problem)")
             }
+            if let problem = agent.pluginProblem { lines.append("           CNI plugin not installed: \(problem)") }
+        } else if let agentProblem {
+            lines.append("agent      hangs: \(agentProblem)")
         } else {
             lines.append(
                 "agent      not running: interception goes on, changes of workloads and routes are not followed")

@@ -18,6 +18,8 @@ public struct Installer: Sendable {
         self.confDirectory = confDirectory
     }
 
+    /// For tests.
+    var lockFile = InstallerLock.standard
     var installedProgram: String { "\(binDirectory)/\(PluginSettings.type)" }
     private var directory: NetworkDirectory { NetworkDirectory(path: confDirectory) }
 
@@ -32,7 +34,7 @@ public struct Installer: Sendable {
     /// - Returns: the network configuration that has the plugin.
     @discardableResult
     public func install() throws(InstallError) -> String {
-        let lock = try DirectoryLock(confDirectory)
+        let lock = try InstallerLock(lockFile)
         defer { withExtendedLifetime(lock) {} }
         let primary = try directory.primary()
         if try !isProgramInstalled() { try HostFile.copy(program, to: installedProgram, like: .program) }
@@ -59,7 +61,7 @@ public struct Installer: Sendable {
     public func uninstall() throws(InstallError) -> Bool {
         var found = false
         if HostFile.exists(confDirectory) {
-            let lock = try DirectoryLock(confDirectory)
+            let lock = try InstallerLock(lockFile)
             defer { withExtendedLifetime(lock) {} }
             for name in try directory.names() where name.hasSuffix(".conflist") {
                 if try removeEntry(from: "\(confDirectory)/\(name)") { found = true }

@@ -4,7 +4,9 @@ import Glibc
 struct Deadline {
     private let end: Int
 
-    init(seconds: Int) { end = Self.now() + seconds * 1000 }
+    init(seconds: Int) { self.init(milliseconds: seconds * 1000) }
+
+    init(milliseconds: Int) { end = Self.now() + milliseconds }
 
     /// Never negative.
     var millisecondsLeft: Int { max(0, end - Self.now()) }
