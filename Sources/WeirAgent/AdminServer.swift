@@ -97,7 +97,12 @@ struct AdminServer: Sendable {
     private func open() -> Router<BasicRequestContext> {
         let router = Router()
         router.get("/healthz") { _, _ in "ok\n" }
-        router.get("/readyz") { _, _ in "ok\n" }
+        router.get("/readyz") { _, _ in
+            let gone = await agent.notInForce()
+            let text = (gone ?? ["ok"]).map { "\($0)\n" }.joined()
+            return Response(
+                status: gone == nil ? .ok : .serviceUnavailable, body: .init(byteBuffer: ByteBuffer(string: text)))
+        }
         router.get("/metrics") { _, _ in
             let text = try await agent.metrics()
             return Response(

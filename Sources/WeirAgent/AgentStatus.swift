@@ -8,6 +8,8 @@ public struct AgentStatus: Codable, Sendable {
     public var configuration: String?
     /// Why the file on disk is not the configuration in force; nil when it is.
     public var configurationProblem: String?
+    /// What of the interception is gone and could not be put back, a sentence each; nil: nothing.
+    public var notInForce: [String]?
     /// "ebpf" or "nftables", for workloads that do not say.
     public var mechanism: String
     /// Why that one.

@@ -19,7 +19,8 @@ struct StatusCommand: ParsableCommand {
             let installed = try Installed(pins)
             let status = NodeStatus(
                 installed: installed.isAnything || agent != nil, pins: pins.path, agent: agent,
-                programs: pins.attached, workloads: try WorkloadReport.read(installed, agent))
+                programs: pins.attached, faults: pins.exists ? pins.faults() : [],
+                workloads: try WorkloadReport.read(installed, agent))
             print(read.output == .json ? try JSONText.render(status) : status.text)
             if status.hasProblem { throw ExitCode(1) }
         }

@@ -150,6 +150,15 @@ final class EBPFMechanism {
         }
     }
 
+    /// Asks the kernel whether all is attached and pinned, and puts back what is not.
+    func restore() -> [Restoration] {
+        interceptor.restore { cookie throws(BPFError) in
+            guard let keeper = routes[cookie] else { return false }
+            try Steering.attach(keeper.namespace, interceptor)
+            return true
+        }
+    }
+
     /// Wakes writers of the short cut that the kernel has forgotten: they ran out of TCP memory, or their readers left.
     func wakeWriters() {
         do {

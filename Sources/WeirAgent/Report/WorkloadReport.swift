@@ -101,9 +101,16 @@ public struct NodeStatus: Encodable, Sendable {
     public let agent: AgentStatus?
     /// The programs that are attached.
     public let programs: [String]
+    /// What of the interception is gone.
+    public let problems: [String]
     public let workloads: [WorkloadReport]
 
-    public init(installed: Bool, pins: String, agent: AgentStatus?, programs: [String], workloads: [WorkloadReport]) {
+    /// - Parameter faults: what the kernel says of the pinned links.
+    public init(
+        installed: Bool, pins: String, agent: AgentStatus?, programs: [String], faults: [String],
+        workloads: [WorkloadReport]
+    ) {
+        problems = faults + (agent?.notInForce ?? [])
         self.installed = installed
         self.pins = pins
         self.agent = agent
@@ -113,8 +120,8 @@ public struct NodeStatus: Encodable, Sendable {
 
     /// Something the operator should look at.
     public var hasProblem: Bool {
-        !installed || agent?.configurationProblem != nil || workloads.contains { $0.problem != nil }
-            || agent?.kubernetes.map { $0.problem != nil || !$0.problems.isEmpty } ?? false
+        !installed || !problems.isEmpty || agent?.configurationProblem != nil
+            || workloads.contains { $0.problem != nil } || agent?.kubernetes.map { $0.problem != nil || !$0.problems.isEmpty } ?? false
     }
 
     public var text: String {
@@ -127,6 +134,7 @@ public struct NodeStatus: Encodable, Sendable {
                 : "mechanism  ebpf: \(programs.count) programs attached, pinned under \(pins)"
         ]
         if let agent { lines.append("           \(agent.mechanism) where a workload does not say (\(agent.because))") }
+        lines += problems.map { "           not in force: \($0)" }
         if let agent {
             let age = Quantity.age(seconds: Double(time(nil)) - agent.startedAt)
             lines.append("agent      running: pid \(agent.pid), version \(agent.version), for \(age)")
