@@ -42,7 +42,7 @@ let package = Package(
         .target(
             name: "WeirProxy",
             dependencies: [
-                "WeirCore",
+                "WeirBPF", "WeirCore",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -246,3 +246,69 @@ def get(port, target, seconds=5, host=None):
 
 def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def eventually(condition, seconds=20):
+    """Asks again and again until it is true: what it was at last."""
+    end = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return value
+
+
+class Interception:
+    """A pod whose proxy listens, and who answers its connections: the proxy or its own server."""
+
+    SERVER = r"""
+import socket, sys
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind((sys.argv[1], int(sys.argv[2])))
+listener.listen(64)
+print("ready", flush=True)
+while True:
+    client, _ = listener.accept()
+    client.send(sys.argv[3].encode())
+    client.close()
+"""
+    CLIENT = "import socket; print(socket.create_connection(('192.0.2.1', 80), 5).recv(10).decode())"
+
+    def __init__(self, attack, name="pod", mechanism="ebpf"):
+        self.attack = attack
+        self.pod, self.outside = attack.namespace(name), attack.namespace(f"{name}-outside")
+        run("ip", "link", "add", "eth0", "netns", self.pod, "type", "veth", "peer", "name", "eth0", "netns", self.outside)
+        for number, namespace in ((2, self.pod), (1, self.outside)):
+            run("ip", "-n", namespace, "address", "add", f"192.0.2.{number}/24", "dev", "eth0")
+            run("ip", "-n", namespace, "link", "set", "eth0", "up")
+        for namespace, end in ((self.pod, ("127.0.0.1", "15001", "proxy")), (self.outside, ("192.0.2.1", "80", "direct"))):
+            server = attack.inside(namespace, sys.executable, "-c", self.SERVER, *end, stdout=subprocess.PIPE)
+            server.stdout.readline()
+        self.workload = (
+            f"{{name: {name}, selector: {{netns: /run/netns/{self.pod}}}, proxy: {{outbound: 15001, uid: 4242}}, "
+            f"mechanism: {mechanism}}}")
+
+    def answers(self):
+        """Who answers a connection of the pod's: "proxy", or "direct" when it goes past it."""
+        child = self.attack.inside(
+            self.pod, sys.executable, "-c", self.CLIENT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        return child.communicate(timeout=20)[0].decode().strip()
+
+    def ready(self):
+        """What /readyz says: (status, text)."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.attack.port, timeout=10)
+        try:
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def repairs(self, what):
+        """weir_repairs_total of the metrics."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.attack.port, timeout=10)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return sum(
+            float(line.split()[-1]) for line in text.splitlines()
+            if line.startswith(f'weir_repairs_total{{what="{what}"}}'))

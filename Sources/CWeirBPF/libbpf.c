@@ -122,3 +122,14 @@ int weir_cgroup_programs(int cgroup, enum bpf_attach_type type, uint32_t *ids, u
 
 	return error ? error : (int)count;
 }
+
+int weir_program_maps(int program, uint32_t *ids, uint32_t capacity)
+{
+	struct bpf_prog_info info = { .map_ids = (__u64)(unsigned long)ids, .nr_map_ids = capacity };
+	__u32 size = sizeof(info);
+	int error = bpf_obj_get_info_by_fd(program, &info, &size);
+
+	if (error)
+		return error;
+	return (int)(info.nr_map_ids < capacity ? info.nr_map_ids : capacity);
+}

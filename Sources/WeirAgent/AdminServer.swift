@@ -147,7 +147,12 @@ struct AdminServer: Sendable {
 
     private func addOpen(to router: Router<BasicRequestContext>) {
         router.get("/healthz") { _, _ in "ok\n" }
-        router.get("/readyz") { _, _ in "ok\n" }
+        router.get("/readyz") { _, _ in
+            let gone = await agent.notInForce()
+            let text = (gone ?? ["ok"]).map { "\($0)\n" }.joined()
+            return Response(
+                status: gone == nil ? .ok : .serviceUnavailable, body: .init(byteBuffer: ByteBuffer(string: text)))
+        }
         router.get("/metrics") { _, _ in
             Response(
                 status: .ok, headers: [.contentType: Metrics.contentType],

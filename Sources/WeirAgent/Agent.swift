@@ -69,6 +69,7 @@ public actor Agent {
             }
             group.addTask { try await self.readFlows() }
             group.addTask { try await self.watch() }
+            group.addTask { try await self.watchInterception() }
             if let pods { group.addTask { await pods.run() } }
             group.addTask { for await _ in reloads { await self.reload() } }
             group.addTask { for await _ in ends { admin.requestStop() } }
@@ -166,6 +167,14 @@ public actor Agent {
         }
     }
 
+    /// Every two seconds, whatever else takes long: is what was put in force still so?
+    private nonisolated func watchInterception() async throws {
+        while true {
+            try await Task.sleep(for: .seconds(2))
+            await node.restoreInterception()
+        }
+    }
+
     /// Reads the records of connections, once there are programs that write them.
     private nonisolated func readFlows() async throws {
         for await maps in node.installations { try await readFlows(maps) }
@@ -197,6 +206,7 @@ public actor Agent {
         return AgentStatus(
             version: WeirVersion.current, pid: getpid(), startedAt: startedAt, configuration: file,
             configurationProblem: configurationProblem, pluginProblem: pluginProblem.withLock { $0 },
+            notInForce: await notInForce(),
             mechanism: await node.choice.mechanism.rawValue,
             because: await node.choice.because, acceleration: await node.tested, workloads: workloads,
             absent: await node.absent.isEmpty ? nil : await node.reportAbsent(),
@@ -206,7 +216,13 @@ public actor Agent {
     /// Not on the actor, which has others to answer.
     nonisolated func metrics() async throws -> String {
         let installed = Installed(interceptor: await node.interceptor, namespaces: node.namespaces)
-        return try Metrics.text(installed, await node.tested)
+        return try Metrics.text(installed, await node.tested, await node.repairs)
+    }
+
+    /// Nil: everything is.
+    func notInForce() async -> [String]? {
+        let sentences = await node.notInForce
+        return sentences.isEmpty ? nil : sentences
     }
 
     private static func now() -> Double {

@@ -10,6 +10,8 @@ public struct AgentStatus: Codable, Sendable {
     public var configurationProblem: String?
     /// Why the CNI plugin is not installed; nil when it is, or is not to be.
     public var pluginProblem: String?
+    /// What of the interception is gone and could not be put back, a sentence each; nil: nothing.
+    public var notInForce: [String]?
     /// "ebpf" or "nftables", for workloads that do not say.
     public var mechanism: String
     /// Why that one.

@@ -11,6 +11,7 @@ public enum Installation {
         // First, because pods would wait for an agent that does not come back.
         let hadPlugin = try agent.cni.install && PluginInstallation.installer(agent).uninstall()
         let pins = PinDirectory(path: "\(agent.bpffs)/\(agent.pins)")
+        try StateFolder(pins).takeOver()
         // While the programs still redirect what the rules will.
         let replaced = ReplacedRules.restoreAll(pins)
         let isThere = pins.exists || !pins.leftovers().isEmpty || !pins.predecessors().isEmpty
@@ -18,7 +19,7 @@ public enum Installation {
         let namespaces = try NFTMechanism(pins).removeAll()
         let runs = RunLeftovers.remove()
         unlink(agent.socket)  // a killed agent's
-        let isAnything = isThere || hadPlugin || runs > 0 || namespaces > 0 || replaced > 0
+        let isAnything = isThere || count > 0 || hadPlugin || runs > 0 || namespaces > 0 || replaced > 0
         return isAnything ? Removed(programs: count, namespaces: namespaces) : nil
     }
 

@@ -32,7 +32,7 @@ public struct ForeignProgram: Sendable, Codable, Hashable {
     }
 
     /// - Returns: nil for a program that has gone meanwhile.
-    private static func name(of id: UInt32) -> String? {
+    static func name(of id: UInt32) -> String? {
         let raw = bpf_prog_get_fd_by_id(id)
         guard raw >= 0 else { return nil }
         let descriptor = Descriptor(owning: raw)

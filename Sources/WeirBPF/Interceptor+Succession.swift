@@ -16,7 +16,11 @@ extension Interceptor {
     public var isWaiting: Bool { succession?.isWaiting ?? false }
 
     /// From here on this installation decides. Everything that the one before intercepted has to be registered.
-    public func takeOver() throws(BPFError) { try succession?.takeOver() }
+    public func takeOver() throws(BPFError) {
+        guard let succession else { return }
+        try succession.takeOver()
+        try hold(at: succession.cgroup)
+    }
 
     /// Leaves the other installation in force, and removes this one.
     public func giveUp() { if isWaiting { succession?.staging.removeAll() } }

@@ -10,6 +10,8 @@ public final class Interceptor: Sendable {
     /// Where the installation is pinned; nil for a private one.
     public let pins: PinDirectory?
     private let links: [Int32]
+    /// What this process keeps in force; nothing before `hold`.
+    let held = Mutex(HeldObjects())
     /// Nil: nothing is to be taken over, or it was of this version.
     let succession: Succession?
     private let steering = Mutex<SteeringPrograms?>(nil)
@@ -43,7 +45,7 @@ public final class Interceptor: Sendable {
     ]
 
     /// Programs that are pinned by themselves: one is run, the others are attached to maps.
-    private static let unattached = ["weir_explain"] + ShortCut.programs
+    static let unattached = ["weir_explain"] + ShortCut.programs
 
     /// The programs that are attached to the cgroup.
     public static var programNames: [String] { hooks.map(\.program) }
@@ -128,6 +130,7 @@ public final class Interceptor: Sendable {
             for link in links { try staging.pin(link.link, "links/\(link.program)") }
             // From here the installation has its name; before, a failure removes all of it.
             try staging.publish(as: pins)
+            try interceptor.hold(at: root)
             return interceptor
         } catch {
             staging.removeAll()
@@ -171,6 +174,7 @@ public final class Interceptor: Sendable {
             if let program = object.program(name) { try pins.pin(program, "programs/\(name)") }
         }
         _ = try interceptor.steeringPrograms()
+        try interceptor.hold(at: root)
         return interceptor
     }
 
@@ -179,6 +183,8 @@ public final class Interceptor: Sendable {
     @discardableResult
     public static func uninstall(_ pins: PinDirectory = PinDirectory()) -> Int {
         var count = 0
+        let state = InstallationRecord(pins)
+        let maps = state.maps()
         for directory in [pins] + pins.leftovers() + pins.predecessors() {
             for folder in ["links", "netns"] {
                 for name in directory.names(in: folder) where directory.detach("\(folder)/\(name)") { count += 1 }
@@ -188,6 +194,9 @@ public final class Interceptor: Sendable {
             if directory.isOfThisVersion { try? ShortCut.turnOff(directory) }
             directory.removeAll()
         }
+        // What has lost its pin, or is pinned where nobody looks.
+        for link in KernelLink.all(using: maps) where bpf_link_detach(link.descriptor.raw) == 0 { count += 1 }
+        state.remove()
         return count
     }
 

@@ -4,64 +4,110 @@ import Glibc
 
 /// Finds listeners of a namespace that are older than Weir's programs, and puts them where inbound connections are
 /// steered to. `BPF_SOCK_OPS_TCP_LISTEN_CB` has seen the others.
+///
+/// A socket of another process can be put there only by whoever has a descriptor of it, and a second descriptor keeps
+/// a socket open that its owner closes. So no other socket than a missing listener is ever taken. (An iterator over
+/// the sockets could do without, but up to 6.4 it holds the lock that an update of a sockhash takes.)
 public enum ListenerAdoption {
+    public struct Outcome: Equatable, Sendable {
+        public var adopted = 0
+        /// Listeners that no process of the namespace was found to have in time.
+        public var notFound = 0
+    }
+
+    /// A pod has as many processes and descriptors as it likes; others wait behind it.
+    private static let patience = Duration.milliseconds(500)
+
     /// - Parameter port: the proxy's inbound port, in host order.
-    /// - Returns: how many listeners were found.
     public static func adopt(
         port: UInt16, in namespace: borrowing NetworkNamespace, _ maps: Maps
-    ) throws(BPFError) -> Int {
-        var found = 0
-        for pid in pids() where NetworkNamespace.inode(of: "/proc/\(pid)/ns/net") == namespace.inode {
-            for number in sockets(of: pid) {
-                let copy = weir_descriptor_of(pid, number)
-                if copy < 0 { continue }
-                let listener = Descriptor(owning: copy)
-                guard let family = listening(listener.raw, port: port) else { continue }
-                try mark(listener.raw, maps)
-                if try store(listener.raw, port: port, family: family, cookie: namespace.cookie, maps) { found += 1 }
+    ) throws(BPFError) -> Outcome {
+        var missing: [UInt32: SocketDiagnosis.Listener] = [:]
+        for family in [AF_INET, AF_INET6] {
+            let listeners = try namespace.enter { () throws(BPFError) in
+                try SocketDiagnosis.listeners(port: port, family: family)
+            }
+            // Reading a sockhash gives the cookies of its sockets: those that are there already, from listen() or an
+            // earlier agent, must not take another slot. Traffic from outside never reaches the loopback address.
+            let present = try present(port, UInt16(family), namespace.cookie, maps)
+            let others = listeners.filter { !$0.isLoopback && !present.contains($0.cookie) }
+            for one in others.prefix(Int(WEIR_LISTENER_SLOTS) - present.count) { missing[one.inode] = one }
+        }
+        var outcome = Outcome()
+        if missing.isEmpty { return outcome }
+        let end = ContinuousClock.now + patience
+        let processes = pids().filter { NetworkNamespace.inode(of: "/proc/\($0)/ns/net") == namespace.inode }
+        // A proxy listens before it has many connections: the whole of a crowded table is read last.
+        for limit in [1024, Int.max] {
+            for pid in processes where !missing.isEmpty && ContinuousClock.now < end {
+                for (number, inode) in descriptors(of: pid, for: missing, first: limit, until: end) {
+                    guard let listener = missing[inode], let taken = take(pid, number, listener) else { continue }
+                    try mark(taken.raw, maps)
+                    try store(taken.raw, port: port, listener, namespace.cookie, maps)
+                    missing[inode] = nil
+                    outcome.adopted += 1
+                }
             }
         }
-        return found
+        outcome.notFound = missing.count
+        return outcome
     }
 
     static func pids() -> [Int32] {
         Folder.names(in: "/proc").compactMap { Int32($0) }
     }
 
-    private static func sockets(of pid: Int32) -> [Int32] {
-        Folder.names(in: "/proc/\(pid)/fd").compactMap { name in
-            var target = [UInt8](repeating: 0, count: 32)
-            let length = target.withUnsafeMutableBytes { bytes in
-                bytes.withMemoryRebound(to: CChar.self) { buffer in
-                    buffer.baseAddress.map { readlink("/proc/\(pid)/fd/\(name)", $0, buffer.count) } ?? 0
-                }
-            }
-            guard length > 0, target.starts(with: "socket:".utf8) else { return nil }
-            return Int32(name)
+    private static func present(
+        _ port: UInt16, _ family: UInt16, _ cookie: UInt64, _ maps: Maps
+    ) throws(BPFError) -> Set<UInt64> {
+        var cookies: Set<UInt64> = []
+        for slot in 0..<UInt32(WEIR_LISTENER_SLOTS) {
+            let key = weir_listener(netns: cookie, port: port.bigEndian, family: family, slot: slot)
+            if let present: UInt64 = try maps.listeners.value(of: key) { cookies.insert(present) }
         }
+        return cookies
     }
 
-    /// - Returns: the family of a TCP socket that listens on the port, beyond the loopback address; else nil.
-    private static func listening(_ descriptor: Int32, port: UInt16) -> UInt16? {
-        var value: Int32 = 0
-        var size = socklen_t(MemoryLayout<Int32>.size)
-        guard getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0, value == 1,
-            getsockopt(descriptor, SOL_SOCKET, SO_PROTOCOL, &value, &size) == 0, value == Int32(IPPROTO_TCP)
+    /// Reads the names of a process's descriptors, which takes nothing.
+    /// - Returns: a descriptor for each of the sockets that are looked for and are there.
+    private static func descriptors(
+        of pid: Int32, for wanted: [UInt32: SocketDiagnosis.Listener], first limit: Int,
+        until end: ContinuousClock.Instant
+    ) -> [(number: Int32, inode: UInt32)] {
+        guard let directory = opendir("/proc/\(pid)/fd") else { return [] }
+        defer { closedir(directory) }
+        var found: [UInt32: Int32] = [:]
+        var count = 0
+        while found.count < wanted.count, count < limit, let entry = readdir(directory) {
+            count += 1
+            if count % 256 == 0 && ContinuousClock.now >= end { break }
+            var target = [CChar](repeating: 0, count: 32)
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { name in
+                    let length = readlinkat(dirfd(directory), name, &target, target.count - 1)
+                    return length > 0 ? Int32(String(cString: name)) : nil
+                }
+            }
+            // "socket:[123]"
+            let text = target.prefix { $0 != 0 }.map(UInt8.init(bitPattern:))
+            guard let name, text.starts(with: "socket:[".utf8),
+                let inode = UInt32(String(decoding: text.dropFirst(8).dropLast(), as: UTF8.self)), wanted[inode] != nil
+            else { continue }
+            found[inode] = name
+        }
+        return found.map { ($1, $0) }
+    }
+
+    /// - Returns: nil when the process has closed it meanwhile and its number may be another's, which is let go at once.
+    private static func take(_ pid: Int32, _ number: Int32, _ listener: SocketDiagnosis.Listener) -> Descriptor? {
+        let copy = weir_descriptor_of(pid, number)
+        guard copy >= 0 else { return nil }
+        let taken = Descriptor(owning: copy)
+        var cookie: UInt64 = 0
+        var size = socklen_t(MemoryLayout<UInt64>.size)
+        guard getsockopt(taken.raw, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0, cookie == listener.cookie
         else { return nil }
-        var storage = sockaddr_storage()
-        size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let named = withUnsafeMutablePointer(to: &storage) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &size) }
-        }
-        guard named == 0 else { return nil }
-        let isIPv4 = Int32(storage.ss_family) == AF_INET
-        return withUnsafeBytes(of: &storage) { bytes -> UInt16? in
-            let bound = UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
-            guard bound == port else { return nil }
-            if isIPv4 { return bytes[4] == 127 ? nil : UInt16(AF_INET) }
-            let isLoopback = bytes[8..<23].allSatisfy { $0 == 0 } && bytes[23] == 1
-            return isLoopback ? nil : UInt16(AF_INET6)
-        }
+        return taken
     }
 
     /// Lets the sockets that the listener accepts know what it is, as `mark_taker()` does for newer ones.
@@ -74,25 +120,16 @@ public enum ListenerAdoption {
         try maps.socks.set(descriptor, to: socket)
     }
 
+    /// Where all slots have been taken meanwhile, the newer listeners count.
     private static func store(
-        _ descriptor: Int32, port: UInt16, family: UInt16, cookie: UInt64, _ maps: Maps
-    ) throws(BPFError) -> Bool {
-        // Reading a sockhash gives the cookies of its sockets: one that is there already, from listen() or an earlier
-        // agent, must not take another slot.
-        var cookieOfSocket: UInt64 = 0
-        var size = socklen_t(MemoryLayout<UInt64>.size)
-        guard getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, &cookieOfSocket, &size) == 0 else { return false }
+        _ descriptor: Int32, port: UInt16, _ listener: SocketDiagnosis.Listener, _ cookie: UInt64, _ maps: Maps
+    ) throws(BPFError) {
         for slot in 0..<UInt32(WEIR_LISTENER_SLOTS) {
-            let key = weir_listener(netns: cookie, port: port.bigEndian, family: family, slot: slot)
-            if let present: UInt64 = try maps.listeners.value(of: key), present == cookieOfSocket { return false }
-        }
-        for slot in 0..<UInt32(WEIR_LISTENER_SLOTS) {
-            var key = weir_listener(netns: cookie, port: port.bigEndian, family: family, slot: slot)
+            var key = weir_listener(netns: cookie, port: port.bigEndian, family: listener.family, slot: slot)
             var value = UInt64(descriptor)
             let error = bpf_map_update_elem(maps.listeners.raw, &key, &value, UInt64(BPF_NOEXIST))
-            if error == 0 { return true }
+            if error == 0 { return }
             if error != -EEXIST { try check(error, "adopt a listener on port \(port) into", "weir_listeners") }
         }
-        return false
     }
 }

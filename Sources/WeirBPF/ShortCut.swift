@@ -26,6 +26,21 @@ public enum ShortCut {
         }
     }
 
+    /// Attaches to its map what somebody has detached from it.
+    static func restore(_ programs: [String: HeldProgram], _ maps: Maps, _ found: inout [Restoration]) {
+        for hook in hooks {
+            guard let program = programs["programs/\(hook.program)"] else { continue }
+            let map = hook.program == queue ? maps.queues.raw : maps.peers.raw
+            var (id, count, flags) = (UInt32(0), UInt32(1), UInt32(0))
+            // Before Linux 5.16 a map cannot be asked.
+            guard bpf_prog_query(map, hook.type, 0, &flags, &id, &count) == 0, count == 0 || id != program.id
+            else { continue }
+            found.attempt(.shortCut, "\(hook.program) was detached from \(hook.map)") { () throws(BPFError) in
+                try check(bpf_prog_attach(program.descriptor.raw, map, hook.type, 0), "attach", hook.program)
+            }
+        }
+    }
+
     /// Has the kernel verify the programs and attach them to maps of their own.
     /// - Throws: why this kernel has no short cut.
     public static func probe() throws(BPFError) {

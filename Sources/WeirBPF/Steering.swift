@@ -14,16 +14,17 @@ public enum Steering {
         let program = try interceptor.steeringPrograms().program(for: cookie)
         if try interceptor.succession?.keep(program.descriptor, for: cookie) ?? false { return }
         let name = "netns/\(cookie)"
-        if let existing = try? pins.open(name) {
-            let link = Descriptor(owning: existing)
-            if weir_link_update(link.raw, program.descriptor.raw) == 0 { return }
-            pins.remove(name)
+        if let present = interceptor.duplicate(name) ?? (try? pins.open(name)).map({ Descriptor(owning: $0) }),
+            weir_link_update(present.raw, program.descriptor.raw) == 0
+        {
+            return try interceptor.hold(present, as: name, pins)
         }
+        pins.remove(name)
         let link = Descriptor(
             owning: try check(
                 weir_link_create(program.descriptor.raw, namespace.descriptor.raw, BPF_SK_LOOKUP), "attach",
                 "weir_sk_lookup to \(namespace.path)", advice: "inbound capture needs Linux 5.9"))
-        try pins.pin(link.raw, name)
+        try interceptor.hold(link, as: name, pins)
     }
 
     /// Whether the namespace of a pinned attachment still exists: the kernel clears the link when it goes.
@@ -37,6 +38,7 @@ public enum Steering {
     /// Removes a pinned attachment.
     public static func remove(cookie: UInt64, _ interceptor: Interceptor) {
         interceptor.succession?.forget(cookie)
+        interceptor.release("netns/\(cookie)")
         interceptor.currentPins?.detach("netns/\(cookie)")
     }
 }

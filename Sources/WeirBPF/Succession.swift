@@ -21,7 +21,7 @@ final class Succession: Sendable {
 
     let staging: PinDirectory
     private let pins: PinDirectory
-    private let cgroup: String
+    let cgroup: String
     private let waiting: Mutex<Waiting?>
 
     /// Attaches what follows connections, and keeps what decides.

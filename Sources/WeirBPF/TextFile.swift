@@ -9,6 +9,20 @@ enum TextFile {
         return lines(file)
     }
 
+    /// Writes a whole file under a name that nobody reads yet, and then gives it its own.
+    static func write(_ text: String, to path: String) throws(BPFError) {
+        let new = "\(path).new"
+        let file = fopen(new, "we")
+        let isWritten = file.map { fputs(text, $0) >= 0 } ?? false
+        guard isWritten, file.map({ fclose($0) }) == 0, rename(new, path) == 0 else {
+            throw BPFError(code: errno, operation: "write", subject: path)
+        }
+    }
+
+    static func copy(_ path: String, to other: String) throws(BPFError) {
+        try write(lines(path).map { $0 + "\n" }.joined(), to: other)
+    }
+
     static func lines(_ file: UnsafeMutablePointer<FILE>) -> [String] {
         var line: UnsafeMutablePointer<CChar>?
         var capacity = 0

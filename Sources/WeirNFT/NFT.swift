@@ -75,6 +75,18 @@ public struct NFT: Sendable {
         try Tool.run([nft, "list", "chains", "inet"], input: "").output.contains("table inet \(table) {")
     }
 
+    /// Whether there is a table that was made for this owner.
+    public func owns(_ owner: String, table: String = "weir") throws(NFTError) -> Bool {
+        let listing = try Tool.run([nft, "list", "chains", "inet"], input: "").output
+        var isOwn = false
+        for line in listing.split(separator: "\n") {
+            let words = line.split(whereSeparator: \.isWhitespace)
+            if words.first == "table" { isOwn = words.dropFirst(2).first == table[...] }
+            if isOwn, words.first == "chain", words.dropFirst().first == Ruleset.marker(owner)[...] { return true }
+        }
+        return false
+    }
+
     /// - Throws: a sentence, also when there is no such table.
     public func counters(table: String = "weir") throws -> NFTCounters {
         try NFTCounters(json: try run(["-j", "list", "counters", "table", "inet", table], "", "read the counters"))

@@ -35,7 +35,15 @@ public struct Ruleset: Hashable, Sendable {
         /// What TCP does in place of going to the proxy, while that does not listen. Nil: it is refused.
         public var withoutProxy: Substitute?
 
+        /// Whose table it is, for `NFT.owns`.
+        public var owner: String?
+
         public init() {}
+    }
+
+    /// An empty chain, which every kernel and nft knows, has a name that says whose table it is.
+    static func marker(_ owner: String) -> String {
+        "owner_" + String(owner.prefix(100).map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") ? $0 : "_" })
     }
 
     public enum Substitute: Hashable, Sendable {
@@ -53,7 +61,8 @@ public struct Ruleset: Hashable, Sendable {
         try Self.check(options.table)
         table = options.table
         var writer = RulesetWriter(policy, options)
-        let chains = try writer.chains()
+        let owner = options.owner.map { [Chain(Self.marker($0), nil, [])] } ?? []
+        let chains = try writer.chains() + owner
         text = Self.script(options.table, chains, writer.counters)
         routing = writer.transparent.isEmpty ? nil : PolicyRouting(mark: writer.mark, captured: writer.transparent)
     }

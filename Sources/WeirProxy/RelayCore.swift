@@ -7,9 +7,9 @@ final class RelayCore: Sendable {
     let counters = LiveCounters()
     let originalDestination: @Sendable (any Channel) -> EventLoopFuture<SocketAddress>
     let onConnection: @Sendable (RelayRecord) -> Void
+    let loops = LoopWatch()
 
     private let listeners = Mutex<[SocketAddress]>([])
-    private let ownSockets = Mutex<Set<SocketAddress>>([])
 
     init(
         configuration: RelayProxyConfiguration,
@@ -31,22 +31,5 @@ final class RelayCore: Sendable {
         listeners.withLock { bound in
             bound.contains { $0 == origin || ($0.port == origin.port && origin == local) }
         }
-    }
-
-    // The local addresses of the proxy's outgoing connections. One of them as the source of an accepted connection
-    // means that the proxy's own sockets are being redirected to it: each would dial the next one, without end.
-
-    func remember(ownSocket address: SocketAddress?) {
-        guard let address else { return }
-        ownSockets.withLock { _ = $0.insert(address) }
-    }
-
-    func forget(ownSocket address: SocketAddress?) {
-        guard let address else { return }
-        ownSockets.withLock { _ = $0.remove(address) }
-    }
-
-    func isOwnSocket(_ address: SocketAddress) -> Bool {
-        ownSockets.withLock { $0.contains(address) }
     }
 }

@@ -12,8 +12,9 @@ final class RelaySession {
     private var upstream: RelaySide?
     private var source: SocketAddress?
     private var origin: SocketAddress?
-    /// Local address of the upstream socket while it is open.
-    private var ownSocket: SocketAddress?
+    /// What `LoopWatch` knows of the connection while it is open.
+    private var acceptedFlow: LoopWatch.Flow?
+    private var dialed: (flow: LoopWatch.Flow, channel: any Channel)?
     private var dialing = false
     /// What the client sent with a FIN before the origin answered; NIO reads that unasked.
     private var early: [ByteBuffer] = []
@@ -47,7 +48,6 @@ final class RelaySession {
     /// The client's channel is active: find out where it was going and dial that.
     func begin(_ channel: any Channel) {
         source = channel.remoteAddress?.unmapped
-        if let source, worker.core.isOwnSocket(source) { return end(.ownConnection) }
         dialing = true
         worker.core.originalDestination(channel).hop(to: worker.eventLoop).assumeIsolated().whenComplete { result in
             self.dialing = false
@@ -55,6 +55,20 @@ final class RelaySession {
             let origin = address.unmapped
             self.origin = origin
             if self.worker.core.isListener(origin, local: channel.localAddress?.unmapped) { return self.end(.noOrigin) }
+            if self.outcome != nil { return self.completeIfDone() }
+            self.dialUnlessLooped(origin, acceptedAt: channel.localAddress?.unmapped)
+        }
+    }
+
+    private func dialUnlessLooped(_ origin: SocketAddress, acceptedAt local: SocketAddress?) {
+        guard let source, let local else { return dial(origin) }
+        let flow = LoopWatch.Flow(source: source, origin: origin)
+        acceptedFlow = flow
+        guard let own = worker.core.loops.accepted(flow, at: local) else { return dial(origin) }
+        dialing = true
+        LoopWatch.isLoop(flow, own, at: local).hop(to: worker.eventLoop).assumeIsolated().whenSuccess { isLoop in
+            self.dialing = false
+            if isLoop { return self.end(.ownConnection) }
             if self.outcome != nil { return self.completeIfDone() }
             self.dial(origin)
         }
@@ -87,8 +101,7 @@ final class RelaySession {
             return end(.upstreamReset)
         }
         upstream = side
-        ownSocket = channel.localAddress
-        worker.core.remember(ownSocket: ownSocket)
+        watchForLoop(channel)
         touch()
         early.forEach(side.write)
         early = []
@@ -96,6 +109,17 @@ final class RelaySession {
         if client.inputEnded { side.endOutput() }
         client.resume(into: side)
         side.resume(into: client)
+    }
+
+    /// The accepted end of a loop may have come first, to another event loop.
+    private func watchForLoop(_ channel: any Channel) {
+        guard let origin, let source = channel.localAddress?.unmapped else { return }
+        let flow = LoopWatch.Flow(source: source, origin: origin)
+        dialed = (flow, channel)
+        guard let local = worker.core.loops.dialed(flow, channel) else { return }
+        LoopWatch.isLoop(flow, channel, at: local).assumeIsolated().whenSuccess { isLoop in
+            if isLoop { self.end(.ownConnection) }
+        }
     }
 
     // MARK: Relaying
@@ -148,7 +172,9 @@ final class RelaySession {
         guard !completed, !dialing, client?.open != true, upstream?.open != true else { return }
         completed = true
         early = []
-        worker.core.forget(ownSocket: ownSocket)
+        if let acceptedFlow { worker.core.loops.forget(accepted: acceptedFlow) }
+        if let dialed { worker.core.loops.forget(dialed: dialed.flow, dialed.channel) }
+        dialed = nil
         let record = RelayRecord(
             source: source, destination: origin, direction: worker.core.configuration.direction,
             bytesSent: client?.received ?? 0, bytesReceived: upstream?.received ?? 0,

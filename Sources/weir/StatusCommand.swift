@@ -20,6 +20,7 @@ struct StatusCommand: ParsableCommand {
             let status = NodeStatus(
                 installed: installed.isAnything || agent != nil, pins: pins.path, agent: agent,
                 agentProblem: failure?.description, programs: pins.attached,
+                faults: pins.exists ? pins.faults() : [],
                 workloads: try WorkloadReport.read(installed, agent))
             print(read.output == .json ? try JSONText.render(status) : status.text)
             if status.hasProblem { throw ExitCode(1) }

@@ -55,7 +55,8 @@ extension Commands {
                 isWrong: true),
             Case(
                 name: "no such namespace", workloads: [istio("shop", "netns: /run/netns/weir-test-none")],
-                sentence: "workload shop: cannot open /run/netns/weir-test-none: no such file or directory", isAbsent: true),
+                sentence: "workload shop: cannot open /run/netns/weir-test-none: no such file or directory",
+                isAbsent: true),
             Case(
                 name: "a file that is no namespace", workloads: [istio("shop", "netns: /etc/passwd")],
                 sentence: "workload shop: cannot enter /etc/passwd: invalid argument; the path must name a network "
@@ -75,7 +76,8 @@ extension Commands {
             Case(
                 name: "no such unit", workloads: [istio("shop", "unit: weir-none.service")],
                 sentence: "workload shop: cannot find the unit weir-none.service below ROOT: no such file or "
-                    + "directory; start it first, or check its name with systemctl status weir-none.service", isAbsent: true),
+                    + "directory; start it first, or check its name with systemctl status weir-none.service",
+                isAbsent: true),
             Case(
                 name: "one namespace by two paths",
                 workloads: [

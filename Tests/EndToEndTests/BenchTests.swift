@@ -36,7 +36,8 @@ extension EndToEnd {
         /// Everything of a run, of whatever kind, has its process id in its name.
         private func left(by bench: ChildProcess) -> [String] {
             let name = "weir-bench-\(bench.pid)"
-            let folders = ["/run/netns", "/sys/fs/bpf", "/run", "/run/weir"] + [Cgroup.root].compactMap(\.self)
+            let folders =
+                ["/run/netns", "/sys/fs/bpf", "/run", "/run/weir", "/run/weir-state"] + [Cgroup.root].compactMap(\.self)
             return folders.flatMap { folder in
                 ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
                     .filter { $0.hasPrefix(name) || $0.hasPrefix("namespaces-\(name)") }.map { "\(folder)/\($0)" }

@@ -27,10 +27,10 @@ public final class Installation: Sendable {
         if !isGone { _ = try? unload() }
     }
 
-    /// Whether nothing of it is in the BPF file system, nor written down in /run/weir.
+    /// Whether nothing of it is in the BPF file system, nor written down in /run/weir-state.
     public var isGone: Bool {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/sys/fs/bpf")) ?? []
-        let hasRules = access("/run/weir/namespaces-\(pins)", F_OK) == 0
+        let hasRules = access("/run/weir-state/\(pins)", F_OK) == 0
         return !hasRules && !names.contains { $0.hasPrefix(pins) }
     }
 

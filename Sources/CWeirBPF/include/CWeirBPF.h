@@ -12,8 +12,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -102,6 +104,9 @@ int weir_descriptor_of(int pid, int descriptor);
 
 /* The calling process is killed when its parent thread ends (PR_SET_PDEATHSIG). */
 void weir_die_with_parent(void);
+
+/* The ids of the maps that a program uses; returns how many were written. */
+int weir_program_maps(int program, uint32_t *ids, uint32_t capacity);
 
 /* mount(2) of a pseudo file system. */
 int weir_mount(const char *type, const char *target);

@@ -7,19 +7,18 @@ import WeirNFT
 /// The iptables rules that Weir took out of a pod when it took the pod over, kept for the way back: by `weir adopt
 /// --undo`, or by `weir unload`, after which nobody else would redirect the pod's traffic.
 struct ReplacedRules: Sendable {
-    private let folder: String
+    private let state: StateFolder
     private let path: String
 
     /// - Parameter cookie: of the pod's network namespace; not used again until the next boot, which empties /run.
     /// - Parameter pins: the installation that took the pod over.
     init(_ cookie: UInt64, _ pins: PinDirectory) {
-        folder = Self.folder(pins)
-        path = "\(folder)/\(cookie)"
+        state = StateFolder(pins)
+        path = "\(Self.folder(state))/\(cookie)"
     }
 
-    private static func folder(_ pins: PinDirectory) -> String {
-        "/run/weir/replaced-\(pins.path.split(separator: "/").last ?? "weir")"
-    }
+    private static let name = "replaced"
+    private static func folder(_ state: StateFolder) -> String { "\(state.path)/\(name)" }
 
     private struct Content: Codable {
         /// A path of the namespace, for processes that do not hold it.
@@ -65,7 +64,8 @@ struct ReplacedRules: Sendable {
     /// Puts all rules back into the pods that are still there.
     /// - Returns: how many pods.
     static func restoreAll(_ pins: PinDirectory) -> Int {
-        let folder = folder(pins)
+        let state = StateFolder(pins)
+        let folder = folder(state)
         var count = 0
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
             guard let cookie = UInt64(name) else { continue }
@@ -77,12 +77,12 @@ struct ReplacedRules: Sendable {
             }
             rules.forget()
         }
-        rmdir(folder)
+        state.clear()
         return count
     }
 
     private func write(_ content: Content) throws {
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try state.make(Self.name)
         try JSONEncoder().encode(content).write(to: URL(fileURLWithPath: path), options: .atomic)
     }
 

@@ -75,13 +75,29 @@ final class EBPFMechanism {
         // What comes in by a virtual interface goes to the outbound port.
         if !resolved.policy.interfaces.isEmpty { ports.append(resolved.policy.outboundPort) }
         for port in isEmpty ? [] : ports.compactMap(\.self) {
-            let found = try ListenerAdoption.adopt(port: port, in: namespace, interceptor.maps)
-            if found > 0 {
-                logger.info(
-                    "listeners adopted", metadata: ["workload": "\(resolved.workload.name)", "count": "\(found)"])
-            }
+            adoptListeners(of: resolved, port, in: namespace)
         }
         try Steering.attach(namespace, interceptor)
+    }
+
+    /// What a pod does to be searched for long, or in vain, costs it connections from outside, and nobody else.
+    private func adoptListeners(
+        of resolved: ResolvedWorkload, _ port: UInt16, in namespace: borrowing NetworkNamespace
+    ) {
+        let name = resolved.workload.name
+        do {
+            let outcome = try ListenerAdoption.adopt(port: port, in: namespace, interceptor.maps)
+            if outcome.adopted > 0 {
+                logger.info("listeners adopted", metadata: ["workload": "\(name)", "count": "\(outcome.adopted)"])
+            }
+            if outcome.notFound > 0 {
+                logger.warning(
+                    "older listeners of the proxy were not found in time; restart it if inbound connections fail",
+                    metadata: ["workload": "\(name)", "port": "\(port)", "count": "\(outcome.notFound)"])
+            }
+        } catch {
+            logger.error("older listeners not looked for", metadata: ["workload": "\(name)", "error": "\(error)"])
+        }
     }
 
     /// The port of a workload's fallback proxy as the kernel has it, in host order.
@@ -131,6 +147,15 @@ final class EBPFMechanism {
             }
         } catch {
             logger.error("routes not read", metadata: ["namespace": "\(keeper.namespace.path)", "error": "\(error)"])
+        }
+    }
+
+    /// Asks the kernel whether all is attached and pinned, and puts back what is not.
+    func restore() -> [Restoration] {
+        interceptor.restore { cookie throws(BPFError) in
+            guard let keeper = routes[cookie] else { return false }
+            try Steering.attach(keeper.namespace, interceptor)
+            return true
         }
     }
 

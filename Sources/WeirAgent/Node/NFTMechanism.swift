@@ -4,14 +4,16 @@ import WeirNFT
 
 /// What Weir puts into network namespaces beside BPF programs: nftables rules, and TPROXY mode's routing.
 ///
-/// Each such namespace is written down under /run/weir (`NamespaceNotes`), because nothing else says so: `weir unload`
-/// goes there also when the agent was killed.
+/// Each such namespace is written down (`NamespaceNotes`): `weir unload` goes there also when the agent was killed. The
+/// rules themselves say whose they are, by the name of a chain, so that they are found without the notes, too.
 public struct NFTMechanism: Sendable {
     private let notes: NamespaceNotes
+    private let owner: String
 
     /// - Parameter pins: the installation that this is of; each writes down its own namespaces.
     public init(_ pins: PinDirectory) {
         notes = NamespaceNotes(pins)
+        owner = pins.path.split(separator: "/").last.map { String($0) } ?? "weir"
     }
 
     /// Puts a workload's policy in force, in place of an earlier one of Weir's.
@@ -34,6 +36,7 @@ public struct NFTMechanism: Sendable {
     ) throws {
         var options = base
         options.dropInvalid = resolved.workload.policy.dropInvalid
+        options.owner = owner
         let ruleset = try Ruleset(resolved.policy, options)
         try notes.write(resolved, mechanism)
         try inside(resolved.namespacePath) { try $0.apply(ruleset, anew: anew) }
@@ -91,14 +94,36 @@ public struct NFTMechanism: Sendable {
         }
     }
 
-    /// Cleans every namespace that was written down.
+    /// Cleans every namespace that was written down, or in which rules of this installation are found.
     /// - Returns: how many.
     public func removeAll() throws -> Int {
         let paths = notes.paths()
         for path in paths { try remove(from: path) }
         notes.removeFolder()
-        return paths.count
+        let others = unnoted()
+        for path in others { try inside(path) { try $0.remove() } }
+        return paths.count + others.count
     }
+
+    /// Paths of namespaces with rules of this installation of which no note tells.
+    func unnoted() -> [String] {
+        guard let nft = try? NFT() else { return [] }
+        let noted = Set(notes.paths().compactMap(notes.cookie(at:)))
+        return NetworkNamespace.everywhere().filter { path in
+            guard let namespace = try? NetworkNamespace(path: path), !noted.contains(namespace.cookie) else {
+                return false
+            }
+            return (try? namespace.entered { try nft.owns(owner) }) ?? false
+        }
+    }
+
+    /// What is written down of a workload's namespace.
+    func note(of resolved: ResolvedWorkload) -> String? { notes.text(at: resolved.publicPath) }
+
+    func isNoted(_ resolved: ResolvedWorkload) -> Bool { notes.exists(at: resolved.publicPath) }
+
+    /// Writes a note again that was removed.
+    func write(_ note: String, of resolved: ResolvedWorkload) throws { try notes.write(note, at: resolved.publicPath) }
 
     private func inside(_ path: String, _ body: (NFT) throws -> Void) throws {
         try NetworkNamespace(path: path).entered { try body(try NFT()) }

@@ -3,15 +3,15 @@ import Glibc
 import WeirBPF
 public import WeirCore
 
-/// What an installation has put into network namespaces, a file for each below /run/weir: a line with the namespace's
+/// What an installation has put into network namespaces, a file for each in its `StateFolder`: a line with the namespace's
 /// cookie, a line if tcp_fwmark_accept was off before Weir, and the workload as it was resolved, with the mechanism in
 /// force. It outlives the agent as pinned maps do, and goes with the next boot.
 struct NamespaceNotes: Sendable {
-    private let folder: String
+    private let state: StateFolder
+    private var folder: String { "\(state.path)/\(Self.name)" }
+    private static let name = "namespaces"
 
-    init(_ pins: PinDirectory) {
-        folder = "/run/weir/namespaces-\(pins.path.split(separator: "/").last ?? "weir")"
-    }
+    init(_ pins: PinDirectory) { state = StateFolder(pins) }
 
     /// Writes one down; the file keeps its time if nothing has changed.
     /// - Parameter switchesAccept: whether net.ipv4.tcp_fwmark_accept, which is off, will now be switched on there. That is
@@ -25,8 +25,14 @@ struct NamespaceNotes: Sendable {
         let lines = ["\(Self.cookiePrefix)\(resolved.cookie)"] + (isSwitched ? [Self.switchedAccept] : [])
         let text = (lines + [try JSONText.line(noted), ""]).joined(separator: "\n")
         if Self.read(file(path)) == text { return }
-        mkdir("/run/weir", 0o755)
-        mkdir(folder, 0o700)
+        try write(text, at: path)
+    }
+
+    /// What is written of the namespace.
+    func text(at path: String) -> String? { Self.read(file(path)) }
+
+    func write(_ text: String, at path: String) throws {
+        try state.make(Self.name)
         // Whole or not at all: a reader may come at any time. Names with a dot in front are not read.
         let new = "\(folder)/.new"
         let isWritten = FileManager.default.createFile(atPath: new, contents: Data(text.utf8))
@@ -62,7 +68,7 @@ struct NamespaceNotes: Sendable {
 
     func remove(at path: String) { unlink(file(path)) }
 
-    func removeFolder() { rmdir(folder) }
+    func removeFolder() { state.clear() }
 
     func paths() -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []

@@ -35,9 +35,11 @@ extension Node {
         do {
             guard try rules.findsChange(in: present.resolved.namespacePath) else { return }
             try await put(present.resolved, watching: true, anew: true)
+            repairs[.rules, default: 0] += 1
             logger.warning(
                 "somebody has removed or changed the nftables rules; they are back", metadata: ["workload": "\(name)"])
         } catch {
+            present.lostRules = "its nftables rules were removed or changed, and cannot be put back: \(error)"
             logger.error("nftables rules not put back", metadata: ["workload": "\(name)", "error": "\(error)"])
         }
     }

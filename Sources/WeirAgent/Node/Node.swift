@@ -25,6 +25,10 @@ public actor Node {
     /// Why what an earlier agent left is in force still, as it was logged.
     var unsettled: String?
     var isLeftAlone = false
+    /// What of this node's interception is gone and could not be put back, a sentence each.
+    public internal(set) var notInForce: [String] = []
+    /// How often what was put back.
+    var repairs: [Restoration.Subject: UInt64] = [:]
     private(set) var configuration = Configuration()
     let loaded: Interceptor?
     /// Since when this process sees installations that were taken over from.
@@ -53,6 +57,7 @@ public actor Node {
     public func start(_ configuration: Configuration, watching: Bool = true) async throws {
         let wasInstalled = pins.exists || !namespaces.noted().isEmpty
         do {
+            try StateFolder(pins).takeOver()
             try await apply(configuration, watching: watching)
         } catch {
             ebpf?.interceptor.giveUp()
@@ -173,6 +178,7 @@ public actor Node {
             logger.warning(
                 "acceleration is limited", metadata: ["workload": "\(resolved.workload.name)", "reason": "\(limit)"])
         }
+        workload.noted = namespaces.note(of: resolved)
         workloads[resolved.identifier] = workload
         announce(resolved, workload.choice)
     }

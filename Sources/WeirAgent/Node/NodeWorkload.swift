@@ -15,8 +15,12 @@ final class NodeWorkload {
     var fallback: FallbackProxy?
     /// Of the nftables rules in its namespace, if there are any and the agent is to keep them.
     var rules: RulesKeeper?
+    /// What is written down of its namespace, if anything of Weir's but programs stands there.
+    var noted: String?
     /// Why it is not intercepted now.
     var problem: String?
+    /// Why rules that it needs are not in force; the next `put` makes this object anew.
+    var lostRules: String?
     /// Why the short cut does less for it than it asks for.
     var limit: String?
 
@@ -32,7 +36,7 @@ final class NodeWorkload {
         AgentStatus.WorkloadStatus(
             id: id, name: resolved.workload.name, selector: "\(resolved.workload.selector)",
             mesh: resolved.workload.mesh ?? "custom", mechanism: choice.mechanism.rawValue, because: choice.because,
-            problem: problem, limit: limit, fallbackConnections: fallback?.counters.accepted,
+            problem: problem ?? lostRules, limit: limit, fallbackConnections: fallback?.counters.accepted,
             proxy: resolved.proxyIdentity)
     }
 

@@ -6,7 +6,10 @@ enum Metrics {
     static let contentType = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
     /// - Parameter acceleration: nil when the self-test has not run.
-    static func text(_ installed: Installed, _ acceleration: AccelerationStatus?) throws -> String {
+    /// - Parameter repairs: how often what was found gone and put back.
+    static func text(
+        _ installed: Installed, _ acceleration: AccelerationStatus?, _ repairs: [Restoration.Subject: UInt64]
+    ) throws -> String {
         let report = try StatsReport.read(installed, nil)
         let (own, paths) = (report.rows, report.paths)
         let rows = try installed.interceptor?.maps.readCounters() ?? []
@@ -45,6 +48,10 @@ enum Metrics {
         family(&out, "weir_acceleration_allowed", "gauge", "What the kernel's self-test allows the short cut to do.")
         for one in acceleration?.test?.permissions ?? [] {
             out += "weir_acceleration_allowed{use=\"\(one.use.title)\"} \(one.refusal == nil ? 1 : 0)\n"
+        }
+        family(&out, "weir_repairs", "counter", "What of the interception was gone and was put back.")
+        for subject in Restoration.Subject.allCases {
+            out += "weir_repairs_total{what=\"\(subject.rawValue)\"} \(repairs[subject] ?? 0)\n"
         }
         family(&out, "weir_build", "info", "This build.")
         out += "weir_build_info{version=\"\(WeirVersion.current)\"} 1\n"

@@ -158,7 +158,9 @@ public struct NodeCheck: Encodable, Sendable {
     private static func installation(_ pins: PinDirectory) -> [Check] {
         if geteuid() != 0 { return [cannotSee("the programs are installed")] }
         guard pins.exists else {
-            if !NFTMechanism(pins).noted().isEmpty { return [pass("nftables rules are installed")] }
+            if !pins.faults().isEmpty { return [attached(pins), noted(pins)] }
+            if !NFTMechanism(pins).noted().isEmpty { return [pass("nftables rules are installed"), noted(pins)] }
+            if noted(pins).result == .error { return [noted(pins)] }
             return [
                 warn(
                     "the programs are installed", "nothing is pinned under \(pins.path)",
@@ -167,14 +169,28 @@ public struct NodeCheck: Encodable, Sendable {
         }
         return [
             attempt("the maps under \(pins.path) are of this version") { _ = try Interceptor.open(pins) },
-            attempt("every program is attached") {
-                let missing = Set(Interceptor.programNames).subtracting(pins.attached)
-                if !missing.isEmpty {
-                    throw InvalidValue(
-                        "\(missing.sorted().joined(separator: ", ")) is not; run weir unload and start again")
-                }
-            },
+            attached(pins), noted(pins),
         ]
+    }
+
+    /// As the kernel says.
+    private static func attached(_ pins: PinDirectory) -> Check {
+        let title = "every program is attached and pinned"
+        let faults = pins.faults()
+        if faults.isEmpty { return pass(title) }
+        return fail(
+            title, faults.count == 1 ? faults[0] : "\(faults.count) are not",
+            hint: "start weir agent, which puts them back, or run weir unload",
+            details: faults.count == 1 ? nil : faults)
+    }
+
+    private static func noted(_ pins: PinDirectory) -> Check {
+        let title = "every namespace with rules of Weir's is written down"
+        let paths = NFTMechanism(pins).unnoted()
+        if paths.isEmpty { return pass(title) }
+        return fail(
+            title, "rules stand in \(paths.joined(separator: ", ")) of which no note tells",
+            hint: "start weir agent with their workloads, or run weir unload, which removes them")
     }
 
     private static func agent(_ client: AdminClient) -> [Check] {

@@ -110,12 +110,16 @@ public struct NodeStatus: Encodable, Sendable {
     public let agentProblem: String?
     /// The programs that are attached.
     public let programs: [String]
+    /// What of the interception is gone.
+    public let problems: [String]
     public let workloads: [WorkloadReport]
 
+    /// - Parameter faults: what the kernel says of the pinned links.
     public init(
         installed: Bool, pins: String, agent: AgentStatus?, agentProblem: String?, programs: [String],
-        workloads: [WorkloadReport]
+        faults: [String], workloads: [WorkloadReport]
     ) {
+        problems = faults + (agent?.notInForce ?? [])
         self.installed = installed
         self.pins = pins
         self.agent = agent
@@ -126,8 +130,8 @@ public struct NodeStatus: Encodable, Sendable {
 
     /// Something the operator should look at.
     public var hasProblem: Bool {
-        !installed || agentProblem != nil || agent?.configurationProblem != nil || agent?.pluginProblem != nil
-            || workloads.contains { $0.problem != nil }
+        !installed || !problems.isEmpty || agentProblem != nil || agent?.configurationProblem != nil
+            || agent?.pluginProblem != nil || workloads.contains { $0.problem != nil }
             || agent?.kubernetes.map { $0.problem != nil || !$0.problems.isEmpty } ?? false
     }
 
@@ -141,6 +145,7 @@ public struct NodeStatus: Encodable, Sendable {
                 : "mechanism  ebpf: \(programs.count) programs attached, pinned under \(pins)"
         ]
         if let agent { lines.append("           \(agent.mechanism) where a workload does not say (\(agent.because))") }
+        lines += problems.map { "           not in force: \($0)" }
         if let agent {
             let age = Quantity.age(seconds: Double(time(nil)) - agent.startedAt)
             lines.append("agent      running: pid \(agent.pid), version \(agent.version), for \(age)")

@@ -1,0 +1,90 @@
+import CWeirBPF
+import Glibc
+public import WeirCore
+
+/// What the kernel says of TCP sockets of the calling thread's network namespace (sock_diag(7)). It only looks: no
+/// socket gets another holder, so none stays open when its owner closes it.
+public enum SocketDiagnosis {
+    struct Listener {
+        let cookie: UInt64
+        /// By which /proc/PID/fd names it.
+        let inode: UInt32
+        let family: UInt16
+        let isLoopback: Bool
+    }
+
+    /// The kernel walks its table of listeners alone, however many connections there are.
+    static func listeners(port: UInt16, family: Int32) throws(BPFError) -> [Listener] {
+        var request = request(family)
+        request.idiag_states = 1 << 10  // TCP_LISTEN
+        request.id.idiag_sport = port.bigEndian
+        var found: [Listener] = []
+        let error = try ask(request, NLM_F_DUMP) { message in
+            let address = source(of: message, family)
+            found.append(
+                Listener(
+                    cookie: cookie(of: message), inode: message.idiag_inode, family: UInt16(family),
+                    isLoopback: address?.isLoopback ?? false))
+        }
+        if error != 0 {
+            throw BPFError(
+                code: error, operation: "list", subject: "the listeners of a network namespace",
+                advice: "the kernel needs CONFIG_INET_DIAG, or its module tcp_diag")
+        }
+        return found
+    }
+
+    /// The cookie (SO_COOKIE) of the socket whose ends are these as the kernel has them. Programs and rules may have
+    /// the process see others.
+    /// - Returns: nil when there is none in the namespace, or the kernel does not say.
+    public static func cookie(ofConnectionFrom source: Endpoint, to target: Endpoint) -> UInt64? {
+        let family = target.address.isIPv4 ? AF_INET : AF_INET6
+        var request = request(family)
+        request.idiag_states = .max
+        request.id.idiag_sport = source.port.bigEndian
+        request.id.idiag_dport = target.port.bigEndian
+        request.id.idiag_cookie = (.max, .max)  // INET_DIAG_NOCOOKIE: any
+        write(source.address, to: &request.id.idiag_src)
+        write(target.address, to: &request.id.idiag_dst)
+        var found: UInt64?
+        _ = try? ask(request, 0) { message in
+            // Without such a connection the kernel may name a listener.
+            if message.id.idiag_dport == target.port.bigEndian { found = cookie(of: message) }
+        }
+        return found
+    }
+
+    private static func request(_ family: Int32) -> inet_diag_req_v2 {
+        var request = inet_diag_req_v2()
+        request.sdiag_family = UInt8(family)
+        request.sdiag_protocol = UInt8(IPPROTO_TCP)
+        return request
+    }
+
+    private static func ask(
+        _ request: inet_diag_req_v2, _ flags: Int32, _ body: (inet_diag_msg) -> Void
+    ) throws(BPFError) -> Int32 {
+        let netlink = try Netlink(protocol: NETLINK_SOCK_DIAG)
+        let payload = withUnsafeBytes(of: request) { Array($0) }
+        return try netlink.request(type: SOCK_DIAG_BY_FAMILY, flags: flags, payload: payload) { answer in
+            guard answer.count >= MemoryLayout<inet_diag_msg>.size else { return }
+            body(answer.loadUnaligned(as: inet_diag_msg.self))
+        }
+    }
+
+    private static func cookie(of message: inet_diag_msg) -> UInt64 {
+        UInt64(message.id.idiag_cookie.1) << 32 | UInt64(message.id.idiag_cookie.0)
+    }
+
+    private static func source(of message: inet_diag_msg, _ family: Int32) -> Address? {
+        withUnsafeBytes(of: message.id.idiag_src) { bytes in
+            family == AF_INET
+                ? Address(ipv4: UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self))) : Address(bytes: bytes)
+        }
+    }
+
+    private static func write(_ address: Address, to place: inout (UInt32, UInt32, UInt32, UInt32)) {
+        let bytes = address.isIPv4 ? address.bytes.suffix(4) : address.bytes[...]
+        withUnsafeMutableBytes(of: &place) { $0.copyBytes(from: bytes) }
+    }
+}
