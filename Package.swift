@@ -95,7 +95,8 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: swift),
-        .testTarget(name: "WeirCoreTests", dependencies: ["WeirCore", "CWeirABI"], swiftSettings: swift),
+        .testTarget(
+            name: "WeirCoreTests", dependencies: ["TestSupport", "WeirCore", "CWeirABI"], swiftSettings: swift),
         .testTarget(
             name: "WeirProxyTests",
             dependencies: [
@@ -123,7 +124,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: swift),
         .testTarget(
-            name: "WeirNFTTests", dependencies: ["WeirNFT", "WeirCore"], exclude: ["Golden"], swiftSettings: swift),
+            name: "WeirNFTTests", dependencies: ["TestSupport", "WeirNFT", "WeirCore"], exclude: ["Golden"],
+            swiftSettings: swift),
         .testTarget(
             name: "WeirBPFTests", dependencies: ["TestSupport", "WeirBPF", "WeirCore", "CWeirABI"], swiftSettings: swift
         ),

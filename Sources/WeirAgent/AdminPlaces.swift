@@ -11,6 +11,7 @@ enum AdminPlaces {
     /// - Throws: what is wrong with `agent.listen` or with the folder of `agent.socket`, which is made if need be.
     static func require(_ settings: Configuration.Agent) async throws {
         try requireFolder(of: settings.socket)
+        try requireFree(settings.socket)
         let end = ContinuousClock.now + patience
         while true {
             let code = try bindError(settings.listen)
@@ -22,6 +23,43 @@ enum AdminPlaces {
             }
             try await Task.sleep(for: .milliseconds(100))
         }
+    }
+
+    /// What stands at the path goes only if it is what an agent that was killed has left: a socket of this user's that
+    /// nobody listens on.
+    /// - Throws: what stands there instead.
+    static func requireFree(_ path: String) throws(InvalidValue) {
+        var information = stat()
+        guard lstat(path, &information) == 0 else { return }
+        let advice = "give agent.socket another path, or remove it"
+        guard information.st_mode & S_IFMT == S_IFSOCK else {
+            throw InvalidValue("agent.socket: \(path) is no socket, and is not removed; \(advice)")
+        }
+        guard information.st_uid == geteuid() else {
+            throw InvalidValue(
+                "agent.socket: \(path) is a socket of uid \(information.st_uid), and is not removed; \(advice)")
+        }
+        let code = connectError(path)
+        guard [0, ECONNREFUSED, ENOENT].contains(code) else {
+            let reason = String(cString: strerror(code)).lowercased()
+            throw InvalidValue("agent.socket: \(path) is in use (\(reason)), and is not removed; \(advice)")
+        }
+    }
+
+    /// Removes a socket that is free; nothing else.
+    static func remove(_ path: String) {
+        var information = stat()
+        if lstat(path, &information) == 0, information.st_mode & S_IFMT == S_IFSOCK { unlink(path) }
+    }
+
+    /// - Returns: the errno of connecting to a stream socket without waiting; 0 when somebody answers.
+    private static func connectError(_ path: String) -> Int32 {
+        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        let raw = socket(AF_UNIX, type, 0)
+        guard raw >= 0 else { return errno }
+        defer { close(raw) }
+        guard let address = try? SocketAddress(unixDomainSocketPath: path) else { return ENAMETOOLONG }
+        return address.withSockAddr { connect(raw, $0, socklen_t($1)) == 0 ? 0 : errno }
     }
 
     private static func requireFolder(of socket: String) throws(BPFError) {

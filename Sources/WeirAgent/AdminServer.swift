@@ -75,7 +75,7 @@ struct AdminServer: Sendable {
                 await stopping()
                 hub.end()
                 // Before it is closed: whoever finds nobody there may be the next agent, whose socket stays.
-                unlink(configuration.socket)
+                AdminPlaces.remove(configuration.socket)
                 await services.triggerGracefulShutdown()
             }
             try await tasks.next()
@@ -173,7 +173,8 @@ struct AdminServer: Sendable {
     /// A socket file that nobody listens on is a killed agent's; one that answers is a running agent's.
     private func prepare(_ path: String) throws {
         try AdminClient(path: path).refuseIfAnswered()
-        unlink(path)
+        try AdminPlaces.requireFree(path)
+        AdminPlaces.remove(path)
     }
 }
 

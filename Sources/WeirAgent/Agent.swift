@@ -132,15 +132,36 @@ public actor Agent {
         guard let file else { return "the agent was started without a configuration file" }
         do {
             let new = unchangeable(try ConfigurationFile.read(file))
+            try requireWorkloads(new, file)
             try await node.apply(new)
+            reportRemovals(from: configuration, to: new)
             configuration = new
             configurationProblem = nil
             logger.info("configuration applied", metadata: ["workloads": "\(new.workloads.count)"])
         } catch {
-            configurationProblem = "\(error)"
+            configurationProblem = ErrorText.lines(of: error).joined(separator: "\n")
             logger.error("configuration not applied; the earlier one stays in force", metadata: ["error": "\(error)"])
         }
         return configurationProblem
+    }
+
+    /// A file that is being written, or that a full disk has cut short, must not take everything out of force.
+    private func requireWorkloads(_ new: Configuration, _ file: String) throws(InvalidValue) {
+        guard !new.hasWorkloadList else { return }
+        guard configuration.workloads.isEmpty, !new.lines.isEmpty || configuration.lines.isEmpty else {
+            throw InvalidValue(
+                "\(file) has no list of workloads, as if it had been cut short; write workloads: [] if there are to be none"
+            )
+        }
+    }
+
+    private func reportRemovals(from old: Configuration, to new: Configuration) {
+        let gone = Set(old.workloads.map(\.name)).subtracting(new.workloads.map(\.name)).sorted()
+        guard !gone.isEmpty else { return }
+        let names = gone.prefix(20).joined(separator: ", ") + (gone.count > 20 ? ", …" : "")
+        logger.warning(
+            "the configuration has workloads no more; they are not intercepted from now on",
+            metadata: ["removed": "\(gone.count)", "workloads": "\(names)"])
     }
 
     /// A configuration with the settings of this process as they were when it started. What it cannot change is said.

@@ -19,7 +19,7 @@ public enum ConfigurationFile {
         defer { fclose(file) }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
+        while bytes.count <= BoundedYAML.Limits.configuration.bytes {
             let count = fread(&buffer, 1, buffer.count, file)
             if count == 0 { break }
             bytes += buffer[..<count]

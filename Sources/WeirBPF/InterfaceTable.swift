@@ -21,9 +21,10 @@ public enum InterfaceTable {
         _ maps: Maps
     ) throws(BPFError) {
         var wanted: [EntryKey: weir_interface] = [:]
+        let entries = InterfaceIndex(policy.interfaces)
         for interface in interfaces {
             for family in [UInt32(AF_INET), UInt32(AF_INET6)] {
-                guard let facts = match(interface.name, family, policy.interfaces) else { continue }
+                guard let facts = entries.first(interface.name, isIPv4: family == UInt32(AF_INET)) else { continue }
                 wanted[EntryKey(netns: cookie, policy: slot, index: interface.index, family: family)] = value(facts)
             }
         }
@@ -40,11 +41,6 @@ public enum InterfaceTable {
         for key in try maps.interfaces.walk(weir_interface_key.self) where isUnwanted(key) {
             try maps.interfaces.remove(key)
         }
-    }
-
-    /// The first entry that fits, as the reference evaluator has it.
-    private static func match(_ name: String, _ family: UInt32, _ entries: [InterfaceFacts]) -> InterfaceFacts? {
-        entries.first { $0.matches(name) && ($0.network.map { $0.isIPv4 == (family == UInt32(AF_INET)) } ?? true) }
     }
 
     private static func value(_ facts: InterfaceFacts) -> weir_interface {

@@ -80,7 +80,7 @@ public final class PolicyStore {
     private func writeTables(_ policy: CompiledPolicy, _ slot: UInt32) throws(BPFError) {
         for prefix in policy.prefixes { try maps.prefixes.set(prefix.key(policy: slot), to: prefix.facts.rawValue) }
         for owner in policy.owners { try maps.owners.set(owner.key(policy: slot), to: owner.facts.rawValue) }
-        for key in try UserPortPrefixes.keys(of: policy, slot) { try maps.userPorts.set(key, to: UInt32(1)) }
+        for key in UserPortPrefixes.keys(of: policy, slot) { try maps.userPorts.set(key, to: UInt32(1)) }
     }
 
     /// Removes every policy that no workload points to. Programs that still read one are waited for.

@@ -1,21 +1,13 @@
 import CWeirABI
-import Glibc
 import WeirCore
 
-/// The entries of `weir_uports` for a policy: ranges of ports as prefixes, ranges of users one by one.
+/// The entries of `weir_uports` for a policy: ranges of ports as prefixes, ranges of users one by one. The compiler has
+/// seen to it that they are not too many.
 enum UserPortPrefixes {
-    static func keys(of policy: CompiledPolicy, _ slot: UInt32) throws(BPFError) -> [weir_user_port] {
+    static func keys(of policy: CompiledPolicy, _ slot: UInt32) -> [weir_user_port] {
         var keys: [weir_user_port] = []
         for entry in policy.userPorts {
-            let prefixes = entry.ports.flatMap { split($0.first, $0.last) }
-            let count = entry.users.count * entry.transports.count * prefixes.count
-            guard keys.count + count <= Int(WEIR_MAX_USER_PORTS) / 4 else {
-                throw BPFError(
-                    code: E2BIG, operation: "store",
-                    subject: "the ports excluded for users: \(keys.count + count) entries, "
-                        + "and \(WEIR_MAX_USER_PORTS / 4) fit",
-                    advice: "name fewer users or ports")
-            }
+            let prefixes = entry.ports.flatMap(\.prefixes)
             for user in entry.users {
                 for transport in entry.transports {
                     for prefix in prefixes {
@@ -28,18 +20,5 @@ enum UserPortPrefixes {
             }
         }
         return keys
-    }
-
-    /// The fewest prefixes that cover a range of ports.
-    static func split(_ first: UInt16, _ last: UInt16) -> [(port: UInt16, length: UInt32)] {
-        var found: [(port: UInt16, length: UInt32)] = []
-        var start = UInt32(first)
-        while start <= UInt32(last) {
-            var size: UInt32 = start == 0 ? 65536 : 1 << UInt32(start.trailingZeroBitCount)
-            while start + size - 1 > UInt32(last) { size /= 2 }
-            found.append((UInt16(start), 16 - UInt32(size.trailingZeroBitCount)))
-            start += size
-        }
-        return found
     }
 }

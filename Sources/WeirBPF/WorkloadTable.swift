@@ -177,10 +177,9 @@ public final class WorkloadTable {
         return settings.next_workload
     }
 
-    /// A name longer than the kernel's field is cut.
     private static func store(_ name: String, in value: inout weir_workload) {
         withUnsafeMutableBytes(of: &value.name) { bytes in
-            bytes.copyBytes(from: name.utf8.prefix(bytes.count - 1))
+            bytes.copyBytes(from: KernelName.of(name).utf8)
         }
     }
 

@@ -53,10 +53,13 @@ public struct ClusterAccess: Sendable {
 
     /// - Parameter what: what it is, for the sentence.
     static func text(_ path: String, _ what: String) throws(InvalidValue) -> String {
-        do {
-            return try String(contentsOf: URL(fileURLWithPath: path), encoding: .utf8)
-        } catch {
-            throw InvalidValue("cannot read \(what), \(path); check that it is there and readable")
+        let limit = BoundedYAML.Limits.kubeconfig.bytes
+        guard let file = try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)),
+            let bytes = try? file.read(upToCount: limit + 1) ?? Data(), let text = String(data: bytes, encoding: .utf8)
+        else { throw InvalidValue("cannot read \(what), \(path); check that it is there and readable") }
+        guard bytes.count <= limit else {
+            throw InvalidValue("\(what), \(path), is longer than \(limit) bytes; name another file")
         }
+        return text
     }
 }

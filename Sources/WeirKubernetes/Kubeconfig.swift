@@ -77,6 +77,11 @@ public struct Kubeconfig: Decodable {
         let text = try ClusterAccess.text(path, "the kubeconfig")
         let file: Kubeconfig
         do {
+            try BoundedYAML.check(text, .kubeconfig)
+        } catch {
+            throw InvalidValue("\(path): \(error.sentence)")
+        }
+        do {
             file = try YAMLDecoder().decode(Kubeconfig.self, from: text)
         } catch {
             throw InvalidValue("\(path) is not a kubeconfig; it needs clusters, users, contexts and current-context")

@@ -19,18 +19,18 @@ struct InterfaceMatches {
     init(_ interfaces: [InterfaceFacts], _ direction: Direction, _ family: Family) throws(InvalidValue) {
         let field = direction == .outbound ? "oifname" : "iifname"
         var entries: [Entry] = []
-        var earlier: [InterfaceFacts] = []
+        var earlier = EarlierNames()
         for entry in interfaces where entry.network.map({ $0.isIPv4 == (family == .ipv4) }) ?? true {
             try Self.check(entry.name)
-            guard !earlier.contains(where: { $0.covers(entry) }) else { continue }
-            let others = earlier.filter(entry.covers).map { "\(field) != \(Self.quoted($0.name))" }
+            guard !earlier.cover(entry) else { continue }
+            let others = Self.exceptions(earlier.coveredBy(entry), field)
             let own = entry.name == "+" ? [] : ["\(field) \(Self.quoted(entry.name))"]
             let isPlain = others.isEmpty && !entry.name.hasSuffix("+")
             entries.append(
                 Entry(
                     facts: entry.facts, network: entry.network, expressions: own + others,
                     plain: isPlain ? Self.quoted(entry.name) : nil))
-            earlier.append(entry)
+            earlier.add(entry)
         }
         self.field = field
         self.family = family
@@ -49,6 +49,13 @@ struct InterfaceMatches {
                     + "use letters, digits and -_.: in it, at most 15, and + at its end for any ending"
             )
         }
+    }
+
+    /// Of names with a trailing `+` each stands alone: an interface's name is no interval.
+    private static func exceptions(_ others: [InterfaceFacts], _ field: String) -> [String] {
+        let plain = others.filter { $0.beginning == nil }.map { quoted($0.name) }
+        return others.filter { $0.beginning != nil }.map { "\(field) != \(quoted($0.name))" }
+            + (plain.isEmpty ? [] : ["\(field) != \(SetText.of(plain))"])
     }
 
     private static func quoted(_ name: String) -> String {
@@ -88,10 +95,30 @@ struct InterfaceMatches {
     }
 }
 
-extension InterfaceFacts {
-    /// Whether it matches every interface that the other one matches.
-    fileprivate func covers(_ other: InterfaceFacts) -> Bool {
-        guard name.hasSuffix("+") else { return name == other.name }
-        return (other.name.hasSuffix("+") ? String(other.name.dropLast()) : other.name).hasPrefix(name.dropLast())
+/// The entries before one, by how their names begin.
+private struct EarlierNames {
+    private var names: Set<[UInt8]> = []
+    /// What stands before a trailing `+`.
+    private var beginnings: Set<[UInt8]> = []
+    /// Every entry, under each beginning of its name.
+    private var below: [[UInt8]: [InterfaceFacts]] = [:]
+
+    mutating func add(_ entry: InterfaceFacts) {
+        let name = entry.beginning ?? Array(entry.name.utf8)
+        if entry.beginning == nil { names.insert(name) } else { beginnings.insert(name) }
+        for length in 0...name.count { below[Array(name.prefix(length)), default: []].append(entry) }
+    }
+
+    /// Whether one of them matches every interface that this one matches.
+    func cover(_ entry: InterfaceFacts) -> Bool {
+        let name = entry.beginning ?? Array(entry.name.utf8)
+        if entry.beginning == nil && names.contains(name) { return true }
+        return (0...name.count).contains { beginnings.contains(Array(name.prefix($0))) }
+    }
+
+    /// Those that this one matches, too, and that say something else of them.
+    func coveredBy(_ entry: InterfaceFacts) -> [InterfaceFacts] {
+        guard let beginning = entry.beginning else { return [] }
+        return (below[beginning] ?? []).filter { $0.facts != entry.facts || $0.network != entry.network }
     }
 }

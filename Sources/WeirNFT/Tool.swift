@@ -25,6 +25,7 @@ package enum Tool {
     ) throws(NFTError) -> Result {
         let files = try [MemoryFile(), MemoryFile(), MemoryFile()]
         defer { for file in files { close(file.descriptor) } }
+        for file in files[1...] { file.limitSize() }
         guard files[0].write(input) else { throw NFTError("there is no memory for \(arguments[0])'s input") }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -53,6 +54,9 @@ package enum Tool {
             throw NFTError("\(arguments.joined(separator: " ")) did not end within \(seconds) s and was killed")
         }
         let signal = status & 0x7f
+        for file in files[1...] where file.isFull {
+            throw NFTError("\(arguments[0]) prints more than \(MemoryFile.limit) bytes, which is more than is read")
+        }
         return Result(
             status: signal == 0 ? status >> 8 & 0xff : 128 + signal, output: files[1].text, errors: files[2].text)
     }
@@ -72,12 +76,24 @@ private struct MemoryFile {
     let descriptor: Int32
 
     init() throws(NFTError) {
-        // MFD_CLOEXEC, linux/memfd.h.
-        descriptor = memfd_create("weir", 1)
+        // MFD_CLOEXEC and MFD_ALLOW_SEALING, linux/memfd.h.
+        descriptor = memfd_create("weir", 3)
         guard descriptor >= 0 else {
             throw NFTError("cannot make a file in memory: \(String(cString: strerror(errno)))")
         }
     }
+
+    /// What a namespace's own root may have written into it is without limit, and the file's memory is the agent's. Room
+    /// that nobody writes to takes none.
+    static let limit = 16 << 20
+
+    func limitSize() {
+        // F_ADD_SEALS with F_SEAL_GROW, linux/fcntl.h.
+        if ftruncate(descriptor, off_t(Self.limit)) == 0 { _ = fcntl(descriptor, 1033, 4) }
+    }
+
+    /// Whether all of it was written. Both ends have one offset.
+    var isFull: Bool { lseek(descriptor, 0, SEEK_CUR) >= off_t(Self.limit) }
 
     /// Writes the text and goes back to its start.
     func write(_ text: String) -> Bool {
@@ -96,7 +112,7 @@ private struct MemoryFile {
     }
 
     var text: String {
-        let size = lseek(descriptor, 0, SEEK_END)
+        let size = lseek(descriptor, 0, SEEK_CUR)
         guard size > 0 else { return "" }
         return String(unsafeUninitializedCapacity: Int(size)) { buffer in
             max(0, pread(descriptor, buffer.baseAddress, Int(size), 0))

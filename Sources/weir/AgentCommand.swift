@@ -21,7 +21,7 @@ struct AgentCommand: AsyncParsableCommand {
             var logger = Logger(label: "weir") { label -> any LogHandler in
                 switch log.format {
                 case .json: JSONLogHandler(scope: label)
-                case .text: StreamLogHandler.standardError(label: label)
+                case .text: TextLogHandler(scope: label)
                 }
             }
             logger.logLevel = Logger.Level(rawValue: log.level.rawValue) ?? .info

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import WeirAgent
 import WeirBPF
 import WeirCore
 
@@ -39,7 +40,7 @@ func reportingNow(_ options: GlobalOptions, _ body: () throws -> Void) throws {
 private func report(_ error: any Error, _ options: GlobalOptions) -> ExitCode {
     if let exit = error as? ExitCode { return exit }
     if let error = error as? BPFError, options.verbose, !error.log.isEmpty { writeError(error.log) }
-    writeError("\(error)".split(separator: "\n").map { "weir: \($0)" }.joined(separator: "\n"))
+    writeError(ErrorText.lines(of: error).map { "weir: \($0)" }.joined(separator: "\n"))
     return ExitCode(2)
 }
 

@@ -50,11 +50,13 @@ struct FlowsCommand: ParsableCommand {
         let time = Date(timeIntervalSince1970: flow.startedAt)
             .ISO8601Format(.iso8601(timeZone: .gmt, includingFractionalSeconds: true))
         print(
-            time, "workload=\(names[flow.workload] ?? "\(flow.workload)")", "src.addr=\(flow.source)",
-            "dst.addr=\(flow.destination)", "target.addr=\(flow.target)", "direction=\(flow.direction.word)",
+            time, "workload=\((names[flow.workload] ?? "\(flow.workload)").printable)",
+            "src.addr=\(flow.source.printable)",
+            "dst.addr=\(flow.destination.printable)", "target.addr=\(flow.target.printable)",
+            "direction=\(flow.direction.word)",
             "verdict=\(flow.verdict.word)", "reason=\(flow.reason.word)", "bytes_sent=\(known(flow.sentBytes))",
             "bytes_recv=\(known(flow.receivedBytes))",
-            "duration=\(known(flow.duration.map { Int($0 * 1000) }, "ms"))",
+            "duration=\(known(flow.duration.flatMap { Int(exactly: ($0 * 1000).rounded(.down)) }, "ms"))",
             "end=\(flow.end.rawValue)"
                 + paths(flow.messages))
     }
@@ -64,7 +66,7 @@ struct FlowsCommand: ParsableCommand {
 private func paths(_ messages: [String: UInt64]?) -> String {
     guard let messages else { return "" }
     let parts = messages.sorted { $0.key < $1.key }.map { "\($0.key):\($0.value)" }
-    return " messages=" + parts.joined(separator: ",")
+    return " messages=" + parts.joined(separator: ",").printable
 }
 
 /// A value, or - for one that nobody measured.

@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import NIOCore
 import UnixSignals
+import WeirAgent
 import WeirBPF
 import WeirCore
 import WeirProxy
@@ -31,6 +32,12 @@ struct ProxyCommand: AsyncParsableCommand {
         for text in [connectTimeout, idleTimeout] {
             try usage { () throws(InvalidValue) in _ = try DurationText.parse(text) }
         }
+        for (option, number, range) in [
+            ("--max-connections", maxConnections, Configuration.Proxy.connections), ("--threads", threads, 1...1024),
+        ] where !range.contains(number) {
+            throw ValidationError(
+                "\(option) takes a number from \(range.lowerBound) to \(range.upperBound), and not \(number).")
+        }
     }
 
     func run() async throws {
@@ -47,7 +54,7 @@ struct ProxyCommand: AsyncParsableCommand {
             configuration.idleTimeout = try DurationText.parse(idleTimeout)
             configuration.maxConnections = maxConnections
             configuration.threads = threads
-            let logger = Logger(label: "weir.proxy", factory: { StreamLogHandler.standardError(label: $0) })
+            let logger = Logger(label: "weir.proxy", factory: { TextLogHandler(scope: $0) })
             let log = AccessLog(descriptor: STDOUT_FILENO, format: output == .json ? .json : .text)
             let proxy = RelayProxy(configuration: configuration, logger: logger, onConnection: { log.append($0) })
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -55,6 +55,31 @@ extension EndToEnd {
             outside.process.stop()
         }
 
+        /// Pods name themselves and their annotations as they like, also to forge lines.
+        @Test func anEventIsOneLine() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let forged = #"80\n2026-01-01T00:00:00+0000 info weir: [WeirAgent] forged\u001b[31m\u202e\u0085"#
+            let pod = try SimulatedPod(
+                number: 0, annotations: "\"traffic.sidecar.istio.io/excludeOutboundPorts\": \"\(forged)\"")
+            let server = try FakeAPIServer()
+            try server.put(pod.object)
+            let weir = try Installation()
+            try weir.configure([], kubernetes: server)
+            let agent = try weir.startAgent()
+            _ = try agent.waitForLine("pods are known", in: .errors)
+            #expect(try weir.cni("add", [pod]).problems.first?.contains("forged") == true)
+            let status = try weir.run(["status"]).output
+            let others = try weir.run(["workloads", "--others"]).output
+            let json = try weir.run(["workloads", "--others", "-o", "json"]).output
+            #expect(status.contains("forged") && others.contains("forged") && json.contains("forged"))
+            for text in [status, others, json, agent.errors] {
+                #expect(!text.unicodeScalars.contains { "\u{1b}\u{202e}\u{85}".unicodeScalars.contains($0) }, "\(text)")
+                #expect(!text.split(separator: "\n").contains { $0.hasPrefix("2026-01-01") }, "\(text)")
+            }
+            try weir.succeed(["unload"])
+        }
+
         /// What is below the level is not written.
         @Test func level() throws {
             let lock = MachineLock(.shared)

@@ -100,6 +100,62 @@ extension EndToEnd {
             outside.process.stop()
         }
 
+        /// Names of pods are longer than the kernel's field; those of one deployment differ at their ends alone.
+        @Test func longNamesStayApart() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let names = ["a", "b"].map { String(repeating: "checkout-service-", count: 8) + $0 }
+            let pods = try names.enumerated().map { try SimulatedPod(number: $0, name: $1) }
+            let server = try FakeAPIServer()
+            for pod in pods { try server.put(pod.object) }
+            let weir = try Installation()
+            try weir.configure([], kubernetes: server)
+            let agent = try weir.startAgent()
+            #expect(try weir.cni("add", pods).intercepted == 2)
+            for pod in pods {
+                try pod.namespace.ip(["link set lo up"])
+                _ = try Attempt.run("blocking", to: Endpoint("127.0.0.1", 9), in: pod.namespace.place)
+            }
+            let page = try Page(weir)
+            let labels = Set(
+                page.samples.filter { $0.name == "weir_connections_total" }.compactMap { $0.labels["workload"] })
+            #expect(labels.count == 2, "\(labels)")
+            #expect(Set(try weir.workloads().keys) == labels)
+            // Each is found by its whole name, too.
+            for name in names {
+                let stats = try weir.succeed(["stats", "shop/\(name)"])
+                #expect(stats.split(separator: "\n").count == 2, "\(stats)")
+                try weir.succeed(["explain", "shop/\(name)", "192.0.2.1:80"])
+            }
+            #expect(agent.poll() == nil)
+            try weir.succeed(["unload"])
+        }
+
+        /// What ends a line or a value, also where it is half of what people see as one character.
+        @Test func linesAndValuesHaveOneEnd() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 82)
+            let weir = try Installation([
+                #"{name: "a\"\u0301\r\nweir_forged 1\e[2J", selector: {netns: \#(pod.namespace.path)}, mesh: istio}"#
+            ])
+            let agent = try weir.startAgent()
+            _ = try Attempt.run("blocking", to: Endpoint("192.0.2.1", 80), in: pod.application)
+            let page = try Page(weir)
+            #expect(!page.samples.contains { $0.name == "weir_forged" })
+            let name = #"a"\#u{301}\r\nweir_forged 1\u{1b}[2J"#
+            #expect(page.sum("weir_connections_failed_total", ["workload": name]) == 1)
+            for command in [["status"], ["workloads"], ["stats"], ["check", "--category", "workloads"]] {
+                let output = try weir.run(command).output
+                #expect(output.contains(name) && !output.contains("\u{1b}") && !output.contains("\r"), "\(output)")
+                #expect(!output.split(separator: "\n").contains { $0.hasPrefix("weir_forged") }, "\(output)")
+            }
+            let log = try agent.waitForLine("workload registered", in: .errors)
+            #expect(log.contains("workload=\(name)"))
+            #expect(!agent.errors.split(separator: "\n").contains { $0.hasPrefix("weir_forged") })
+            try weir.succeed(["unload"])
+        }
+
         /// A name with everything that the format escapes.
         @Test func namesAreEscaped() throws {
             let lock = MachineLock(.shared)

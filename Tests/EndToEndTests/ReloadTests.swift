@@ -106,6 +106,39 @@ extension EndToEnd {
             for stub in stubs { stub.process.stop() }
         }
 
+        /// What a full disk or half a write leaves of a file is no order to let all traffic pass.
+        @Test func aFileCutShortChangesNothing() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 27)
+            let stub = try Listener.proxy(in: pod)
+            let good = workload(pod, excluding: 81)
+            let weir = try Installation([good])
+            let agent = try weir.startAgent()
+            let text = try String(contentsOfFile: weir.file, encoding: .utf8)
+            let head = try #require(text.range(of: "workloads:"))
+            for cut in ["", String(text[..<head.lowerBound]), String(text[..<head.upperBound]), "# nothing"] {
+                try weir.write(cut)
+                try expectRefused("has no list of workloads, as if it had been cut short", weir, pod, agent)
+                let validation = try Weir.run(["config", "validate", weir.file])
+                #expect(validation.status == 0 && validation.output.contains("is valid: 0 workloads"))
+                #expect(validation.output.contains("it has no list of workloads, as if it had been cut short"))
+                // Another problem in between, so that the next one is not taken for this one's.
+                try weir.write("mechanism: magic")
+                try expectRefused("should be one of auto", weir, pod, agent)
+            }
+            // An empty list is an order, and what it takes out of force is said.
+            try weir.configure([])
+            agent.signal(SIGHUP)
+            let line = try agent.waitForLine("they are not intercepted from now on", in: .errors)
+            #expect(
+                line.contains("removed=1") && line.contains("workloads=\(pod.namespace.name)")
+                    && line.contains("warning"))
+            #expect(try weir.workloads().isEmpty)
+            try weir.succeed(["unload"])
+            stub.process.stop()
+        }
+
         private func expectRefused(
             _ sentence: String, _ weir: Installation, _ pod: Pod, _ agent: ChildProcess,
             sourceLocation: SourceLocation = #_sourceLocation

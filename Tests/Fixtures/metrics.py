@@ -10,6 +10,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 with urllib.request.urlopen(sys.argv[1], timeout=30) as page:
     content_type = page.headers["Content-Type"]
     families = list(text_string_to_metric_families(page.read().decode()))
+series = [(sample.name, tuple(sorted(sample.labels.items()))) for family in families for sample in family.samples]
+if len(series) != len(set(series)):
+    sys.exit(f"a series comes twice, for which Prometheus refuses the page: {max(series, key=series.count)}")
 json.dump({
     "content_type": content_type,
     "types": {family.name: family.type for family in families},

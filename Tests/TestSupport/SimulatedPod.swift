@@ -10,13 +10,14 @@ public final class SimulatedPod: Sendable {
     private let proxyUser: Int
 
     /// - Parameters:
+    ///   - name: nil: by its number.
     ///   - annotations: JSON members, beside the injector's own.
     ///   - proxyUser: uid and gid of the sidecar.
-    public init(number: Int, annotations: String = "", proxyUser: Int = 1337) throws {
+    public init(number: Int, name: String? = nil, annotations: String = "", proxyUser: Int = 1337) throws {
         self.proxyUser = proxyUser
         self.number = number
         self.annotations = annotations
-        name = "cart-\(number)"
+        self.name = name ?? "cart-\(number)"
         namespace = try Namespace()
     }
 

@@ -25,4 +25,19 @@ struct WorkloadTableTests {
         #expect(try register(name) == id)
         #expect(try register("another") != id)
     }
+
+    /// Two pods whose names differ behind the byte where the kernel's field ends.
+    @Test func longNamesStayApart() {
+        let start = "production/" + String(repeating: "checkout-service-", count: 10)
+        let (one, other) = (KernelName.of(start + "a"), KernelName.of(start + "b"))
+        #expect(
+            one != other && one.utf8.count == 95 && one.hasPrefix(start.prefix(78)) && other.hasPrefix(start.prefix(78))
+        )
+        #expect(KernelName.of(start + "a") == one)
+        let whole = String(repeating: "n", count: 95)
+        #expect(KernelName.of(whole) == whole)
+        // A letter of several bytes is not cut in two.
+        let accents = KernelName.of(String(repeating: "é", count: 60))
+        #expect(accents.utf8.count <= 95 && !accents.contains("\u{fffd}"))
+    }
 }

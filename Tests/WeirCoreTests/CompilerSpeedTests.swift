@@ -1,3 +1,4 @@
+import enum TestSupport.Growth
 import Testing
 import WeirCore
 

@@ -109,7 +109,7 @@ import WeirCore
         #expect(comparison.differences.allSatisfy { $0.contains("iptables direct") })
     }
 
-    private static let istio = """
+    static let istio = """
         *nat
         :PREROUTING ACCEPT [0:0]
         :ISTIO_INBOUND - [0:0]
@@ -179,7 +179,7 @@ import WeirCore
         -A KUMA_MESH_OUTBOUND_REDIRECT -p tcp -j REDIRECT --to-ports 15001
         """
 
-    private static let kumaWithOptions = """
+    static let kumaWithOptions = """
         *nat
         -A PREROUTING -s 10.2.0.0/16 -j RETURN
         -A PREROUTING -p tcp -j KUMA_MESH_INBOUND

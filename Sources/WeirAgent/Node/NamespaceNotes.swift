@@ -89,7 +89,10 @@ struct NamespaceNotes: Sendable {
     }
 
     /// An absolute path as a file name: / becomes the one character that YAML paths of namespaces do not have.
-    private func file(_ path: String) -> String { "\(folder)/\(path.dropFirst().replacing("/", with: "\u{1f}"))" }
+    private func file(_ path: String) -> String {
+        let name = path.utf8.dropFirst().map { $0 == UInt8(ascii: "/") ? 0x1f : $0 }
+        return "\(folder)/\(String(decoding: name, as: UTF8.self))"
+    }
 
     private static func read(_ file: String) -> String? {
         FileManager.default.contents(atPath: file).map { String(decoding: $0, as: UTF8.self) }

@@ -1,5 +1,7 @@
+import WeirCore
+
 /// Why a configuration cannot be applied: one sentence a workload.
 public struct NodeError: Error, CustomStringConvertible, Sendable {
     public let problems: [String]
-    public var description: String { problems.joined(separator: "\n") }
+    public var description: String { problems.map(\.printable).joined(separator: "\n") }
 }

@@ -42,7 +42,7 @@ public struct Explanation: Encodable, Sendable {
     public static func ask(_ question: Question, _ installed: Installed) throws -> Explanation {
         let workloads = try installed.registered()
         if let interceptor = installed.interceptor,
-            let workload = workloads.first(where: { $0.name == question.workload })
+            let workload = workloads.first(where: { $0.name == KernelName.of(question.workload) })
         {
             return try askKernel(question, workload, interceptor)
         }
@@ -123,7 +123,7 @@ public struct Explanation: Encodable, Sendable {
 
     public var text: String {
         var lines = ["\(direction.word) to \(destination): \(verdict.word) (\(reason.word))", "  because \(because)"]
-        if let source { lines.append("  decided by \(source), rule \(rule)") }
+        if let source { lines.append("  decided by \(source.printable), rule \(rule)") }
         if !facts.isEmpty { lines.append("  facts: \(facts.joined(separator: " "))") }
         return lines.joined(separator: "\n")
     }

@@ -16,29 +16,27 @@ enum Metrics {
         let lost = rows.filter { $0.workload == 0 }.reduce(0) { $0 + $1.connections }
         var out = ""
         family(&out, "weir_connections", "counter", "Connections by what was decided and why.")
-        for row in own {
-            out += "weir_connections_total{\(labels(row))} \(row.counter.connections)\n"
-        }
+        samples(&out, "weir_connections_total", own) { [(labels($0), $0.counter.connections)] }
         family(&out, "weir_connections_failed", "counter", "Connections that were never established.")
-        for row in own where row.counter.failed > 0 {
-            out += "weir_connections_failed_total{\(labels(row))} \(row.counter.failed)\n"
+        samples(&out, "weir_connections_failed_total", own.filter { $0.counter.failed > 0 }) {
+            [(labels($0), $0.counter.failed)]
         }
         family(&out, "weir_bytes", "counter", "Payload of closed connections.", unit: "bytes")
-        for row in own where row.counter.sentBytes + row.counter.receivedBytes > 0 {
-            out += "weir_bytes_total{\(labels(row)),flow=\"sent\"} \(row.counter.sentBytes)\n"
-            out += "weir_bytes_total{\(labels(row)),flow=\"received\"} \(row.counter.receivedBytes)\n"
+        samples(&out, "weir_bytes_total", own.filter { $0.counter.sentBytes > 0 || $0.counter.receivedBytes > 0 }) {
+            [
+                ("\(labels($0)),flow=\"sent\"", $0.counter.sentBytes),
+                ("\(labels($0)),flow=\"received\"", $0.counter.receivedBytes),
+            ]
         }
         family(&out, "weir_messages", "counter", "Messages of accelerated workloads by the path they took and why.")
-        for row in paths where row.path.messages > 0 {
-            out += "weir_messages_total{\(labels(row))} \(row.path.messages)\n"
+        samples(&out, "weir_messages_total", paths.filter { $0.path.messages > 0 }) {
+            [(labels($0), $0.path.messages)]
         }
         family(&out, "weir_message_bytes", "counter", "Bytes of these messages.", unit: "bytes")
-        for row in paths where row.path.bytes > 0 {
-            out += "weir_message_bytes_total{\(labels(row))} \(row.path.bytes)\n"
-        }
+        samples(&out, "weir_message_bytes_total", paths.filter { $0.path.bytes > 0 }) { [(labels($0), $0.path.bytes)] }
         family(&out, "weir_sockets_left_out", "counter", "Sockets that take no part in the short cut, by why.")
-        for row in paths where row.path.sockets > 0 {
-            out += "weir_sockets_left_out_total{\(labels(row))} \(row.path.sockets)\n"
+        samples(&out, "weir_sockets_left_out_total", paths.filter { $0.path.sockets > 0 }) {
+            [(labels($0), $0.path.sockets)]
         }
         family(&out, "weir_flow_records_lost", "counter", "Records of connections that the ring had no room for.")
         out += "weir_flow_records_lost_total \(lost)\n"
@@ -78,15 +76,26 @@ enum Metrics {
         return "workload=\"\(escape(row.workload))\",path=\"\(path)\",reason=\"\(row.path.path.word)\""
     }
 
+    /// No series comes twice, which would cost the whole page: of workloads that have one name, such as a pod and the one
+    /// that takes its place, the sum is given.
+    private static func samples<Row>(
+        _ out: inout String, _ name: String, _ rows: [Row], _ values: (Row) -> [(labels: String, value: UInt64)]
+    ) {
+        var order: [String] = []
+        var sums: [String: UInt64] = [:]
+        for (labels, value) in rows.flatMap(values) {
+            if sums[labels] == nil { order.append(labels) }
+            sums[labels, default: 0] &+= value
+        }
+        for labels in order { out += "\(name){\(labels)} \(sums[labels] ?? 0)\n" }
+    }
+
+    /// Scalar by scalar: a quote with a combining mark after it is one character, and ends the value none the less.
     private static func escape(_ text: String) -> String {
         var out = ""
-        for character in text {
-            switch character {
-            case "\\": out += "\\\\"
-            case "\"": out += "\\\""
-            case "\n": out += "\\n"
-            default: out.append(character)
-            }
+        for scalar in text.printable.unicodeScalars {
+            if scalar == "\\" || scalar == "\"" { out += "\\" }
+            out.unicodeScalars.append(scalar)
         }
         return out
     }

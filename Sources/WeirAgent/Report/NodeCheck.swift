@@ -61,10 +61,10 @@ public struct NodeCheck: Encodable, Sendable {
             lines += [category.categoryName, String(repeating: "-", count: category.categoryName.count)]
             for check in category.checks {
                 let mark = [Check.Result.success: "√", .warning: "‼", .error: "×"][check.result] ?? "?"
-                lines.append("\(mark) \(check.description)")
-                if let error = check.error { lines.append("    \(error)") }
-                if let hint = check.hint { lines.append("    \(hint)") }
-                lines += (check.details ?? []).map { "    \($0)" }
+                lines.append("\(mark) \(check.description.printable)")
+                if let error = check.error { lines.append("    \(error.printable)") }
+                if let hint = check.hint { lines.append("    \(hint.printable)") }
+                lines += (check.details ?? []).map { "    \($0.printable)" }
             }
             lines.append("")
         }

@@ -28,8 +28,11 @@ public struct StatsReport: Encodable, Sendable {
         let noted = try installed.namespaces.workloads()
         if let name {
             let names = workloads.map(\.name) + noted.map(\.workload.name)
-            guard names.contains(name) else { throw UnknownWorkload(name, among: names) }
+            guard names.contains(name) || names.contains(KernelName.of(name)) else {
+                throw UnknownWorkload(name, among: names)
+            }
         }
+        let isWanted = { (one: String) in name == nil || one == name || one == name.map(KernelName.of) }
         let names = Dictionary(workloads.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
         func owner(_ id: UInt32) -> String { names[id] ?? "(gone: \(id))" }
         var rows = try (installed.interceptor?.maps.readCounters() ?? []).compactMap { row -> Row? in
@@ -45,8 +48,8 @@ public struct StatsReport: Encodable, Sendable {
             Path(workload: owner($0.workload), path: $0)
         }
         return StatsReport(
-            rows: rows.filter { name == nil || name == $0.workload }.sorted { $0.workload < $1.workload },
-            paths: paths.filter { name == nil || name == $0.workload }.sorted { $0.workload < $1.workload })
+            rows: rows.filter { isWanted($0.workload) }.sorted { $0.workload < $1.workload },
+            paths: paths.filter { isWanted($0.workload) }.sorted { $0.workload < $1.workload })
     }
 
     /// What was added since an earlier reading; rows that did not change are left out.

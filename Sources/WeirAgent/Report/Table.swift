@@ -1,3 +1,5 @@
+import WeirCore
+
 /// Columns of text: headings in capitals, two spaces between, numbers to the right.
 public struct Table {
     private let headings: [String]
@@ -10,7 +12,7 @@ public struct Table {
         self.numeric = numeric
     }
 
-    public mutating func add(_ cells: [String]) { rows.append(cells) }
+    public mutating func add(_ cells: [String]) { rows.append(cells.map(\.printable)) }
 
     public var isEmpty: Bool { rows.isEmpty }
 
@@ -45,6 +47,8 @@ public enum Quantity {
     /// "12 s", "3 min", "5 h", "2 d".
     public static func age(seconds: Double) -> String {
         switch seconds {
+        // A clock that was set anew, or an answer that is none.
+        case _ where !(seconds < 1e12): "-"
         case ..<120: "\(Int(max(0, seconds))) s"
         case ..<7200: "\(Int(seconds / 60)) min"
         case ..<172_800: "\(Int(seconds / 3600)) h"

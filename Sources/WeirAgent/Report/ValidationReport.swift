@@ -8,6 +8,8 @@ public struct ValidationReport: Encodable, Sendable {
     /// How many workloads the file has; nil when it is not valid.
     public let workloads: Int?
     public let problems: [Problem]
+    /// What is valid, and perhaps not meant.
+    public let warnings: [String]
 
     public struct Problem: Encodable, Sendable {
         /// From 1; nil when it is about the whole file.
@@ -31,16 +33,25 @@ public struct ValidationReport: Encodable, Sendable {
                 }
             }
             workloads = problems.isEmpty ? configuration.workloads.count : nil
+            warnings = configuration.hasWorkloadList ? [] : [Self.withoutList]
         } catch let error as ConfigurationError {
             problems = error.problems.map { Problem(line: $0.line, key: $0.path, sentence: $0.sentence) }
             workloads = nil
+            warnings = []
         }
         valid = problems.isEmpty
     }
 
+    private static let withoutList =
+        "it has no list of workloads, as if it had been cut short; an agent that has workloads of a file does not take it; "
+        + "write workloads: [] if there are to be none"
+
     /// A line a problem: "weir.yaml:12: workloads[0].dns: ...".
     public var text: String {
-        if let workloads { return "\(file) is valid: \(workloads) workloads" }
+        if let workloads {
+            return (["\(file) is valid: \(workloads) workloads"] + warnings.map { "\(file): \($0)" })
+                .map(\.printable).joined(separator: "\n")
+        }
         return ConfigurationError(
             file: file,
             problems: problems.map { ConfigurationProblem(line: $0.line, path: $0.key, sentence: $0.sentence) }

@@ -150,7 +150,10 @@ public struct NodeStatus: Encodable, Sendable {
             let age = Quantity.age(seconds: Double(time(nil)) - agent.startedAt)
             lines.append("agent      running: pid \(agent.pid), version \(agent.version), for \(age)")
             if let problem = agent.configurationProblem {
-                lines.append("           the configuration on disk is not in force: \(problem)")
+                // A line each.
+                let parts = problem.split(separator: "\n").map(String.init)
+                lines += zip(["the configuration on disk is not in force: "] + parts.dropFirst().map { _ in "" }, parts)
+                    .map { "           \($0)\($1)" }
             }
             if let problem = agent.pluginProblem { lines.append("           CNI plugin not installed: \(problem)") }
         } else if let agentProblem {
@@ -169,12 +172,13 @@ public struct NodeStatus: Encodable, Sendable {
             if let problem = kubernetes.problem { lines.append("           pods are not followed now: \(problem)") }
         }
         lines.append("workloads  \(workloads.count)")
+        lines = lines.map(\.printable)
         if !workloads.isEmpty { lines += ["", WorkloadReport.table(workloads).text] }
         for one in workloads {
             let sentences = [one.problem, one.limit].compactMap(\.self) + (one.pod?.warnings ?? [])
-            lines += sentences.map { "\(one.name): \($0)" }
+            lines += sentences.map { "\(one.name): \($0)".printable }
         }
-        for pod in agent?.kubernetes?.problems ?? [] { lines.append("\(pod.name): \(pod.reason)") }
+        for pod in agent?.kubernetes?.problems ?? [] { lines.append("\(pod.name): \(pod.reason)".printable) }
         return lines.joined(separator: "\n")
     }
 }

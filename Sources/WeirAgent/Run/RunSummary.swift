@@ -50,7 +50,7 @@ public struct RunSummary: Sendable {
         let redirected = total { $0.verdict != .direct }
         let passed = total { $0.verdict == .direct }
         var lines = [
-            "", "weir: \(command) ended with status \(exitCode): \(redirected) redirected, \(passed) passed",
+            "", "weir: \(command.printable) ended with status \(exitCode): \(redirected) redirected, \(passed) passed",
         ]
         if endedProcesses > 0 { lines.append("weir: ended \(endedProcesses) of its processes that were still running") }
         if own.isEmpty { return (lines + ["weir: it made no connection"]).joined(separator: "\n") }

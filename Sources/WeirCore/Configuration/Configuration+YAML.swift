@@ -19,7 +19,9 @@ extension Configuration {
     /// - Returns: nil for an empty file, and for one that is not YAML, with a complaint.
     private static func compose(_ yaml: String, _ problems: ProblemList) -> Node? {
         do {
-            return try Yams.compose(yaml: yaml)
+            return try BoundedYAML.compose(yaml, .configuration)
+        } catch let problem as BoundedYAML.Problem {
+            problems.add(problem.sentence, at: problem.line, "")
         } catch let error as YamlError {
             let (sentence, line) = describe(error)
             problems.add(sentence, at: line, "")
@@ -52,6 +54,7 @@ extension Configuration {
         if let value = map.take("log") { log.read(value) }
         if let value = map.take("proxy") { proxy.read(value) }
         if let value = map.take("workloads"), !value.isNull {
+            hasWorkloadList = true
             let readers = (value.items("workloads") ?? []).map { WorkloadReader($0) }
             workloads = readers.compactMap(\.workload)
             Self.compare(readers)
@@ -91,7 +94,7 @@ extension Configuration.Agent {
         if let path = map.take("bpffs")?.absolutePath() { bpffs = path }
         if let value = map.take("pins"), let name = value.string("the name of a directory") {
             // The BPF file system refuses dots (kernel/bpf/inode.c, bpf_lookup).
-            if name.contains(where: { $0 == "/" || $0 == "." }) {
+            if name.utf8.contains(where: { $0 == 0x2f || $0 == 0x2e || $0 < 0x20 }) {
                 value.complain(
                     "should be the name of a directory below bpffs, but is \"\(name)\"; "
                         + "write one without slashes and dots")
@@ -121,7 +124,7 @@ extension Configuration.Proxy {
         guard var map = YAMLMapping(value, "the settings of Weir's own proxy") else { return }
         if let time = map.take("connectTimeout")?.parsed("a duration", DurationText.parse) { connectTimeout = time }
         if let time = map.take("idleTimeout")?.parsed("a duration", DurationText.parse) { idleTimeout = time }
-        if let count = map.take("maxConnections")?.number("a number", in: 1...1_000_000) { maxConnections = count }
+        if let count = map.take("maxConnections")?.number("a number", in: Self.connections) { maxConnections = count }
         map.finish()
     }
 }

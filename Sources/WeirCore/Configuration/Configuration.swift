@@ -12,6 +12,9 @@ public struct Configuration: Hashable, Sendable {
     /// The line of the file (from 1) for each key that is in it, by path: "agent.socket", "workloads[0].dns".
     public internal(set) var lines: [String: Int] = [:]
 
+    /// Whether the file has a list of workloads, if an empty one. One that was cut short may have lost it.
+    public internal(set) var hasWorkloadList = false
+
     public init() {}
 
     public struct Agent: Hashable, Sendable {
@@ -56,6 +59,8 @@ public struct Configuration: Hashable, Sendable {
         /// How long a connection may pass no byte in either direction.
         public var idleTimeout = Duration.seconds(3600)
         public var maxConnections = 10000
+        /// What `maxConnections` may be.
+        public static let connections = 1...1_000_000
 
         public init() {}
     }

@@ -13,5 +13,5 @@ public struct ConfigurationProblem: Hashable, Sendable, CustomStringConvertible 
         self.sentence = sentence
     }
 
-    public var description: String { path.isEmpty ? sentence : "\(path): \(sentence)" }
+    public var description: String { (path.isEmpty ? sentence : "\(path): \(sentence)").printable }
 }

@@ -10,9 +10,15 @@ public enum DurationText {
             throw InvalidValue(
                 "\"\(text)\" is not a duration; write a whole number and ms, s, m or h, like 10s or 500ms")
         }
+        // Far below what the clocks of the kernel and of the event loops can hold.
+        guard number <= longest / milliseconds else {
+            throw InvalidValue(
+                "\"\(text)\" is longer than a year; write a duration from 1ms to \(longest / 3_600_000)h")
+        }
         return .milliseconds(number * milliseconds)
     }
 
+    private static let longest = 365 * 24 * 3_600_000
     private static let units = ["ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000]
 
     /// With the largest unit that leaves a whole number.

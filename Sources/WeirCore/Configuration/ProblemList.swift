@@ -3,7 +3,11 @@ final class ProblemList {
     private(set) var problems: [ConfigurationProblem] = []
     private(set) var lines: [String: Int] = [:]
 
+    /// A file that is wrong all over is no more wrong for being said so a million times.
+    private static let most = 1000
+
     func add(_ sentence: String, at line: Int?, _ path: String) {
+        guard problems.count < Self.most else { return }
         problems.append(ConfigurationProblem(line: line, path: path, sentence: sentence))
     }
 

@@ -89,9 +89,10 @@ struct YAMLWriter {
         case "\n": return "\\n"
         case "\t": return "\\t"
         default:
-            guard scalar.value < 32 || scalar.value == 127 else { return String(Character(scalar)) }
+            guard !scalar.isPrintable else { return String(Character(scalar)) }
             let digits = String(scalar.value, radix: 16)
-            return "\\x" + (digits.count < 2 ? "0" + digits : digits)
+            let (letter, width) = scalar.value < 0x100 ? ("x", 2) : scalar.value < 0x10000 ? ("u", 4) : ("U", 8)
+            return "\\\(letter)" + String(repeating: "0", count: width - digits.count) + digits
         }
     }
 }

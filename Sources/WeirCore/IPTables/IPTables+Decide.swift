@@ -29,7 +29,7 @@ extension IPTables {
     ) -> Outcome {
         for name in names {
             guard let chains = tables[name] else { continue }
-            let walk = Walk(chains: chains, attempt: attempt, input: input, output: output)
+            var walk = Walk(chains: chains, attempt: attempt, input: input, output: output)
             if let outcome = walk.run(chain, depth: 0), outcome != .direct { return outcome }
         }
         return .direct
@@ -42,13 +42,21 @@ private struct Walk {
     let attempt: Attempt
     let input: String?
     let output: String?
+    /// Chains that each jump to the next one twice double the way with every one of them.
+    private var stepsLeft = 200_000
+
+    init(chains: [String: [IPTablesRule]], attempt: Attempt, input: String?, output: String?) {
+        (self.chains, self.attempt, self.input, self.output) = (chains, attempt, input, output)
+    }
 
     /// - Returns: nil, when the chain ends without a decision.
-    func run(_ chain: String, depth: Int) -> IPTables.Outcome? {
+    mutating func run(_ chain: String, depth: Int) -> IPTables.Outcome? {
         // The kernel takes no rules that go in circles.
         guard depth < 32 else { return nil }
-        for rule in chains[chain] ?? []
-        where rule.matches.allSatisfy({ $0.fits(attempt, input: input, output: output) }) {
+        for rule in chains[chain] ?? [] {
+            stepsLeft -= 1
+            guard stepsLeft > 0 else { return .unknown(rule) }
+            guard rule.matches.allSatisfy({ $0.fits(attempt, input: input, output: output) }) else { continue }
             if rule.unknown != nil { return .unknown(rule) }
             switch rule.target {
             case .accept: return .direct

@@ -14,7 +14,10 @@ public struct IPTablesComparison: Sendable {
         let probes = IPTablesProbes(policy, rules, own: own)
         var unknown: Set<String> = []
         var found: [Kind: (first: Attempt, count: Int)] = [:]
-        for attempt in probes.attempts {
+        // Of very many rules, as many attempts as can be decided in seconds.
+        let steps = max(1, rules.rules.count)
+        let attempts = probes.attempts.prefix(max(100, 20_000_000 / steps))
+        for attempt in attempts {
             let decision = policy.decide(attempt)
             let outcome = rules.decide(attempt)
             if case .unknown(let rule) = outcome { unknown.insert(rule.text) }
@@ -24,8 +27,9 @@ public struct IPTablesComparison: Sendable {
         }
         differences = found.map { Self.sentence($0, $1.first, more: $1.count - 1, policy) }.sorted()
         self.unknown = unknown.sorted()
-        count = probes.attempts.count
-        cuts = probes.cuts
+        count = attempts.count
+        let cut = "\(count) of \(probes.attempts.count) attempts"
+        cuts = probes.cuts + (count < probes.attempts.count ? [cut] : [])
     }
 
     private struct Kind: Hashable {

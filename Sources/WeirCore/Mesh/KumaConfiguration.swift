@@ -9,9 +9,11 @@ enum KumaConfiguration {
         let problems = ProblemList()
         var reader = Reader(specification: specification)
         do {
-            if let node = try Yams.compose(yaml: text) {
+            if let node = try BoundedYAML.compose(text, .annotation) {
                 reader.read(YAMLValue(node: node, path: "", problems: problems))
             }
+        } catch let problem as BoundedYAML.Problem {
+            throw InvalidValue(problem.sentence)
         } catch let error as YamlError {
             throw InvalidValue(Configuration.describe(error).0)
         } catch {

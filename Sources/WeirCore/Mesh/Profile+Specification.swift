@@ -15,6 +15,15 @@ extension Profile {
         annotations texts: [String: String]
     ) throws(AnnotationError) -> (PolicySpecification, ignored: [AnnotationError.Problem]) {
         var specification = defaults
+        let size = texts.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
+        guard size <= PolicyLimits.annotationBytes else {
+            throw AnnotationError(problems: [
+                AnnotationError.Problem(
+                    annotation: "annotations",
+                    sentence: "they have \(size) bytes together, and Kubernetes takes \(PolicyLimits.annotationBytes); "
+                        + "shorten them")
+            ])
+        }
         var ignored: [AnnotationError.Problem] = []
         let problems = apply(texts, to: &specification, ignored: &ignored)
         guard problems.isEmpty else { throw AnnotationError(problems: problems) }
@@ -65,8 +74,8 @@ extension Profile {
     private func misspelt(_ texts: [String: String]) -> [AnnotationError.Problem] {
         let known = Set(annotations.map(\.name))
         return texts.keys.sorted().filter { !known.contains($0) }.compactMap { name in
-            guard let nearest = Spelling.nearest(to: name, among: known), Spelling.distance(name, nearest) <= 2
-            else { return nil }
+            let near = known.filter { Spelling.isNear(name.lowercased(), $0.lowercased(), within: 2) }
+            guard let nearest = Spelling.nearest(to: name, among: near) else { return nil }
             return AnnotationError.Problem(
                 annotation: name, sentence: "the \(self.name) mesh has no such annotation; did you mean \(nearest)?")
         }

@@ -1,17 +1,16 @@
-internal import CWeirABI
-
 /// Turns a specification into what the kernel runs. Pure; its time grows with n log n of the lists.
 public enum PolicyCompiler {
     /// - Throws: a sentence that names the setting, for what no policy can express.
     public static func compile(_ specification: PolicySpecification) throws(InvalidValue) -> CompiledPolicy {
+        try PolicyLimits.check(specification)
         try check(specification)
         var sources = SourceList()
         let tables = FactTables(specification)
         let outbound = try RuleTable(.outbound, specification, available: tables.available, sources: &sources)
         let inbound = try RuleTable(.inbound, specification, available: tables.available, sources: &sources)
         let used = tables.restricted(to: outbound.facts, inbound.facts)
-        try check(used.prefixes.count, "address ranges", limit: WEIR_MAX_PREFIXES)
-        try check(used.owners.count, "uids and gids", limit: WEIR_MAX_OWNERS)
+        try check(used.prefixes.count, "address ranges", limit: PolicyLimits.prefixes)
+        try check(used.owners.count, "uids and gids", limit: PolicyLimits.owners)
         let ports = used.ports
         let verdicts = Set((outbound.rules + inbound.rules).map(\.verdict))
         let all = outbound.facts.union(inbound.facts)
@@ -32,9 +31,9 @@ public enum PolicyCompiler {
             sources: sources.names)
     }
 
-    private static func check(_ count: Int, _ what: String, limit: Int32) throws(InvalidValue) {
-        guard count > Int(limit) else { return }
-        throw InvalidValue("a policy has \(count) \(what), and the kernel's map takes \(limit); shorten the lists")
+    private static func check(_ count: Int, _ what: String, limit: Int) throws(InvalidValue) {
+        guard count > limit else { return }
+        throw InvalidValue("a policy has \(count) \(what), and \(limit) at most are taken; shorten the lists")
     }
 
     private static func check(_ specification: PolicySpecification) throws(InvalidValue) {

@@ -2,9 +2,11 @@ import Glibc
 
 /// What ten times the work costs: about 10 times as much where time grows with the work, 100 times where it grows with
 /// its square.
-enum Growth {
+public enum Growth {
     /// Processor time of this thread, which a busy machine does not change; the least of five, taken in turns.
-    static func tenfold(_ name: String, _ small: () throws -> Void, _ large: () throws -> Void) rethrows -> Double {
+    public static func tenfold(_ name: String, _ small: () throws -> Void, _ large: () throws -> Void) rethrows
+        -> Double
+    {
         var best = (small: Double.infinity, large: Double.infinity)
         for _ in 0..<5 {
             best.small = min(best.small, try processorTime(small))
