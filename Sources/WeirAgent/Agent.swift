@@ -34,7 +34,7 @@ public actor Agent {
         let cluster = try Cluster(configuration.agent.kubernetes)
         try Host.requireRoot("intercept traffic")
         try AdminClient(path: configuration.agent.socket).refuseIfAnswered()
-        node = Node(pins, logger: logger, accessLog: accessLog)
+        node = Node(pins, logger: logger, accessLog: accessLog, launcher: "/proc/self/exe")
         pods = try cluster.map { [node, pins] in try PodKeeper(node, $0, pins, logger: logger) }
     }
 

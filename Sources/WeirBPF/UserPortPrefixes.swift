@@ -4,18 +4,22 @@ import WeirCore
 
 /// The entries of `weir_uports` for a policy: ranges of ports as prefixes, ranges of users one by one.
 enum UserPortPrefixes {
-    static func keys(of policy: CompiledPolicy, _ slot: UInt32) throws(BPFError) -> [weir_user_port] {
+    /// How many there are, which nothing has made yet.
+    static func count(of policy: CompiledPolicy) -> Int {
+        policy.userPorts.reduce(0) { sum, entry in
+            let prefixes = entry.ports.reduce(0) { $0 + split($1.first, $1.last).count }
+            // Users are up to 2^32; the rest is what somebody has written down, a few bytes each.
+            let (product, overflows) = (entry.transports.count * prefixes)
+                .multipliedReportingOverflow(by: entry.users.count)
+            let (total, isTooLarge) = sum.addingReportingOverflow(product)
+            return overflows || isTooLarge ? .max : total
+        }
+    }
+
+    static func keys(of policy: CompiledPolicy, _ slot: UInt32) -> [weir_user_port] {
         var keys: [weir_user_port] = []
         for entry in policy.userPorts {
             let prefixes = entry.ports.flatMap { split($0.first, $0.last) }
-            let count = entry.users.count * entry.transports.count * prefixes.count
-            guard keys.count + count <= Int(WEIR_MAX_USER_PORTS) / 4 else {
-                throw BPFError(
-                    code: E2BIG, operation: "store",
-                    subject: "the ports excluded for users: \(keys.count + count) entries, "
-                        + "and \(WEIR_MAX_USER_PORTS / 4) fit",
-                    advice: "name fewer users or ports")
-            }
             for user in entry.users {
                 for transport in entry.transports {
                     for prefix in prefixes {
