@@ -74,7 +74,9 @@ public enum Host {
             // 36 35 98:0 / /mnt rw - cgroup2 none rw: proc(5), mountinfo
             let fields = text.split(separator: " ")
             guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 1, fields.count > 4 else { continue }
-            guard fields[dash + 1].hasPrefix("cgroup"), let options = fields.last?.split(separator: ",") else {
+            guard fields[dash + 1].hasPrefix("cgroup"),
+                let options = fields.last?.split(whereSeparator: { ",\n".contains($0) })
+            else {
                 continue
             }
             mounts.append((String(fields[4]), String(fields[dash + 1]), options))

@@ -84,6 +84,14 @@ final class EBPFMechanism {
         try Steering.attach(namespace, interceptor)
     }
 
+    /// Forgets listeners of the proxy at the ports that it had with an earlier policy.
+    func forgetListeners(of resolved: ResolvedWorkload, with earlier: CompiledPolicy) throws(BPFError) {
+        let policy = resolved.policy
+        let present = Set([policy.inboundPort, policy.outboundPort].compactMap(\.self))
+        let old = Set([earlier.inboundPort, earlier.outboundPort].compactMap(\.self)).subtracting(present)
+        if !old.isEmpty { try interceptor.maps.forgetListeners(at: old, in: resolved.cookie) }
+    }
+
     /// The port of a workload's fallback proxy as the kernel has it, in host order.
     func fallbackPort(of key: WorkloadKey) throws(BPFError) -> UInt16? {
         guard let port = try table.value(of: key)?.fallback_port, port != 0 else { return nil }

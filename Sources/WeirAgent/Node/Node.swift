@@ -178,6 +178,9 @@ public actor Node {
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
         try ebpf.steer(resolved, id: id, isEmpty: isEmpty)
+        if resolved.isPod, let earlier = workloads[resolved.identifier]?.resolved.policy {
+            try ebpf.forgetListeners(of: resolved, with: earlier)
+        }
         let hasRules = try resolved.isPod && complement(resolved, anew: anew)
         let workload = NodeWorkload(resolved, id: id, choice: choice, fallback: fallback)
         workload.limit = limit
