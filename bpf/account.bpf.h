@@ -46,10 +46,12 @@ static __always_inline __u64 wakeup(void)
 		       : BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline struct weir_flow *reserve_flow(__u8 direction)
+static __always_inline struct weir_flow *reserve_flow(__u8 direction, __u32 share, __u32 workload)
 {
-	struct weir_flow *flow = bpf_ringbuf_reserve(&weir_flows, sizeof(*flow), 0);
+	struct weir_flow *flow = NULL;
 
+	if (may_record(share, workload))
+		flow = bpf_ringbuf_reserve(&weir_flows, sizeof(*flow), 0);
 	/* Nobody reads, or not fast enough: the loss itself is counted, under no workload. */
 	if (!flow)
 		count(0, direction, WEIR_VERDICT_DIRECT, WEIR_REASON_NO_MEMORY, IPPROTO_TCP);

@@ -35,7 +35,7 @@ static __always_inline void emit_flow(const struct weir_socket *socket, const st
 				      __u64 sent, __u64 received)
 {
 	bool inbound = socket->direction == WEIR_INBOUND;
-	struct weir_flow *flow = reserve_flow(socket->direction);
+	struct weir_flow *flow = reserve_flow(socket->direction, socket->share, socket->workload);
 
 	if (!flow)
 		return;
@@ -78,8 +78,13 @@ static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *
 	__u64 sent, received;
 
 	read_tuple(ctx, &tuple);
-	if (socket->flags & WEIR_SOCKET_SENT)
-		bpf_map_delete_elem(&weir_origins, &tuple);
+	if (socket->flags & WEIR_SOCKET_SENT) {
+		const struct weir_origin *origin = bpf_map_lookup_elem(&weir_origins, &tuple);
+
+		/* Most were taken over by the proxy's end. */
+		if (origin)
+			forget_origin(&tuple, origin);
+	}
 	read_bytes(ctx, sk, connected, &sent, &received);
 	/* What went past the stack, the kernel has not counted. */
 	if (own && peer) {
@@ -97,7 +102,7 @@ static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *
 		__sync_fetch_and_add(&counter->received_bytes, received);
 	}
 	emit_flow(socket, &tuple, own, peer, end, sent, received);
-	socket->flags &= WEIR_SOCKET_BOUND; /* the socket may connect again */
+	socket->flags &= WEIR_SOCKET_BOUND | WEIR_SOCKET_OWN; /* the socket may connect again */
 }
 
 #endif

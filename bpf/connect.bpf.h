@@ -45,10 +45,10 @@ static __always_inline void remember_mptcp(struct bpf_sock *sk, const struct wei
 		*copy = *socket;
 }
 
-/* Nothing is recorded of the proxy's own connections. */
+/* Nothing is recorded of the sidecar's own connections. */
 static __always_inline bool is_recorded(const struct decision *decision)
 {
-	return decision->reason != WEIR_REASON_PROXY && decision->reason != WEIR_REASON_WEIR_PROXY;
+	return decision->reason != WEIR_REASON_PROXY;
 }
 
 /* Whether the socket has to be known until its end.  Those left alone need not:
@@ -74,7 +74,8 @@ static __always_inline struct weir_socket *remember(struct bpf_sock *sk, const s
 	if (!socket)
 		return NULL;
 	socket->workload = workload->id;
-	socket->flags &= WEIR_SOCKET_BOUND;
+	socket->share = workload->share;
+	socket->flags &= WEIR_SOCKET_BOUND | WEIR_SOCKET_OWN;
 	socket->verdict = decision->verdict;
 	socket->reason = decision->reason;
 	if (attempt->is_borrowed)
@@ -92,7 +93,7 @@ static __always_inline struct weir_socket *remember(struct bpf_sock *sk, const s
 static __always_inline void emit_passed(const struct weir_workload *workload, const struct attempt *attempt,
 					const struct weir_route *route, const struct decision *decision)
 {
-	struct weir_flow *flow = reserve_flow(WEIR_OUTBOUND);
+	struct weir_flow *flow = reserve_flow(WEIR_OUTBOUND, workload->share, workload->id);
 
 	if (!flow)
 		return;
@@ -176,6 +177,13 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 	if (decision->verdict == WEIR_VERDICT_DIRECT)
 		return pass(ctx, six, sk, workload, attempt, route, decision);
 
+	/* Where its origin could not be kept, the proxy would send it to the wrong place. */
+	if (attempt->protocol == IPPROTO_TCP && !may_shake_hands(workload->share, workload->id)) {
+		count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_TOO_MANY_HANDSHAKES,
+		      attempt->protocol);
+		return REFUSE;
+	}
+
 	struct weir_socket *socket = remember(sk, workload, attempt, decision);
 
 	if (!socket) {
@@ -216,15 +224,16 @@ static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
 
 	if (!policy)
 		return pass(ctx, six, sk, workload, &attempt, NULL, &decision);
-	if (sk->mark == WEIR_MARK) {
+
+	struct weir_socket *earlier = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
+
+	if (earlier && earlier->flags & WEIR_SOCKET_OWN) {
 		decision.reason = WEIR_REASON_WEIR_PROXY;
 		return pass(ctx, six, sk, workload, &attempt, NULL, &decision);
 	}
 	attempt.mark = sk->mark;
 	read_owner(sk, &attempt);
 	attempt.by_proxy_cgroup = is_proxy_cgroup(workload, policy, ctx);
-
-	struct weir_socket *earlier = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 
 	if (!earlier || !(earlier->flags & WEIR_SOCKET_BOUND))
 		read_local_address(sk, &attempt.source);
@@ -247,7 +256,8 @@ static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
  * (io_uring, MSG_FASTOPEN and MPTCP included), before the kernel routes it.
  * Reads: weir_pods or weir_cgroups, then the maps of policy.bpf.h.
  * Writes: weir_socks, weir_counters, the address that is connected to.
- * Returns: 1, go on; 0, EPERM to the caller (no memory for the origin).
+ * Returns: 1, go on; 0, EPERM to the caller (no memory for the origin, or the
+ * workload has its share of handshakes).
  */
 SEC("cgroup/connect4")
 int weir_connect4(struct bpf_sock_addr *ctx)

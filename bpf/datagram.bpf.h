@@ -65,7 +65,7 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
 	struct weir_workload *workload = find_workload(attempt.netns, ctx);
 	const struct weir_policy *policy = workload ? find_policy(workload->policy) : NULL;
 
-	if (!policy || sk->mark == WEIR_MARK)
+	if (!policy)
 		return PROCEED;
 	attempt.mark = sk->mark;
 	attempt.destination_port = port_of(ctx->user_port);

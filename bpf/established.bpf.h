@@ -65,6 +65,7 @@ static __always_inline void record_inbound(struct bpf_sock_ops *ctx, struct bpf_
 	if (!socket)
 		return; /* the origin is the local address; only the record is lost */
 	socket->workload = workload->id;
+	socket->share = workload->share;
 	socket->flags = WEIR_SOCKET_ACCEPTED | WEIR_SOCKET_ESTABLISHED;
 	socket->verdict = decision.verdict;
 	socket->reason = decision.reason;
@@ -181,7 +182,8 @@ static __noinline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 /*
  * When: at each of the events below, for every TCP socket below the cgroup.
  * Reads: weir_socks, weir_ends; for accepted sockets weir_pods, weir_targets, weir_origins, weir_pairs.
- * Writes: weir_origins, weir_targets, weir_socks, weir_listeners, weir_counters, weir_flows, and what pair.bpf.h has.
+ * Writes: weir_origins, weir_targets, weir_shares, weir_socks, weir_listeners, weir_counters, weir_flows, and what
+ * pair.bpf.h has.
  * Returns: 1; the value means nothing for these events.
  */
 SEC("sockops")

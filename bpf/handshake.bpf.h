@@ -83,11 +83,15 @@ static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	origin.workload = socket->workload;
 	origin.flags = WEIR_SOCKET_ACCEPTED | (socket->flags & WEIR_SOCKET_NAMED);
 	origin.isn = tcp ? PEEK(tcp, write_seq) : 0;
+	origin.share = socket->share;
 	note_target(tuple.remote_port);
 	note_client(&tuple, origin.isn);
-	if (bpf_map_update_elem(&weir_origins, &tuple, &origin, BPF_ANY))
-		count(socket->workload, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY,
+	/* connect() has asked, too; but a socket that puts its SYN off (TCP_FASTOPEN_CONNECT) comes when it likes. */
+	if (!may_shake_hands(socket->share, socket->workload))
+		count(socket->workload, WEIR_OUTBOUND, socket->verdict, WEIR_REASON_TOO_MANY_HANDSHAKES,
 		      IPPROTO_TCP);
+	else if (add_origin(&tuple, &origin))
+		count(socket->workload, WEIR_OUTBOUND, socket->verdict, WEIR_REASON_NO_MEMORY, IPPROTO_TCP);
 	socket->flags |= WEIR_SOCKET_SENT;
 }
 
@@ -135,13 +139,14 @@ static __always_inline bool take_origin(struct bpf_sock_ops *ctx, struct bpf_soc
 	if (!socket)
 		return true; /* getsockopt() finds the origin under the 4-tuple */
 	socket->workload = origin->workload;
+	socket->share = origin->share;
 	socket->flags = origin->flags;
 	socket->direction = WEIR_OUTBOUND;
 	socket->verdict = origin->verdict;
 	socket->reason = origin->reason;
 	__builtin_memcpy(socket->origin, origin->address, sizeof(socket->origin));
 	socket->origin_port = origin->port;
-	bpf_map_delete_elem(&weir_origins, &client);
+	forget_origin(&client, origin);
 	return true;
 }
 

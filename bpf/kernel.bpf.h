@@ -23,6 +23,7 @@
 #define SOL_IPV6 41
 #define TCP_USER_TIMEOUT 18
 #define TCP_NOTSENT_LOWAT 25
+#define WEIR_EEXIST 17
 #define SO_ORIGINAL_DST 80 /* IP6T_SO_ORIGINAL_DST has the same number */
 
 /* include/uapi/linux/in.h, in6.h; spelt here because libc's headers clash with linux/bpf.h. */

@@ -46,7 +46,7 @@ static __always_inline void leave_pair(struct weir_end *end, struct weir_pair *p
 	pair->sides[end->side & 1].left = 1;
 	pair->sides[end->side & 1].cookie = 0;
 	if (!pair->sides[!(end->side & 1)].cookie)
-		bpf_map_delete_elem(&weir_pairs, &end->pair);
+		forget_pair(end->pair, pair->share, pair->sides[0].workload);
 	end->pair = 0;
 	end->workload = 0;
 }

@@ -128,6 +128,15 @@ struct {
 	__type(value, struct weir_datagrams);
 } weir_datagrams SEC(".maps");
 
+/* weir_workload.share -> what that workload has of the maps below.  Written by user when a workload comes,
+ * counted by the programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEIR_MAX_WORKLOADS);
+	__type(key, __u32);
+	__type(value, struct weir_share);
+} weir_shares SEC(".maps");
+
 /* 4-tuple -> origin, from the SYN until the proxy's end is established or the
  * connection fails: handshakes in flight, and connections whose accepted socket
  * had no memory to keep its origin. */

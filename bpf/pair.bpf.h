@@ -97,6 +97,7 @@ static __always_inline void want_peer(struct bpf_sock *sk, const struct weir_wor
 	end->pair = 0;
 	end->netns = attempt->netns;
 	end->workload = is_wanted ? workload->id : 0;
+	end->share = workload->share;
 	end->role = role;
 	end->side = 0;
 }
@@ -172,6 +173,18 @@ static __always_inline bool is_of(const struct weir_pair *pair, const struct wei
 
 static const struct weir_pair no_pair; /* too large for the stack */
 
+/* Ends a pair, which is counted for the workload that called connect(). */
+static __always_inline void forget_pair(__u64 key, __u32 index, __u32 workload)
+{
+	struct weir_share *share;
+
+	if (bpf_map_delete_elem(&weir_pairs, &key))
+		return;
+	share = share_of(index, workload);
+	if (share)
+		__sync_fetch_and_add(&share->pairs, -1);
+}
+
 /* The calling end is established, the other one is not yet: it waits for the handshake's last packet. */
 static __noinline void on_connected(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
@@ -184,11 +197,16 @@ static __noinline void on_connected(struct bpf_sock_ops *ctx, struct bpf_sock *s
 
 	__u64 key = pair_key(ctx, true);
 
+	struct weir_share *share = share_of(end->share, end->workload);
+
 	/* Full, or another connection has the same two numbers. */
-	if (bpf_map_update_elem(&weir_pairs, &key, &no_pair, BPF_NOEXIST)) {
+	if ((share && share->pairs >= WEIR_SHARE_PAIRS) ||
+	    bpf_map_update_elem(&weir_pairs, &key, &no_pair, BPF_NOEXIST)) {
 		count_left_out(end->workload, WEIR_PATH_FULL);
 		return;
 	}
+	if (share)
+		__sync_fetch_and_add(&share->pairs, 1);
 
 	struct weir_pair *pair = bpf_map_lookup_elem(&weir_pairs, &key);
 
@@ -198,10 +216,11 @@ static __noinline void on_connected(struct bpf_sock_ops *ctx, struct bpf_sock *s
 	__builtin_memcpy(pair->remote, tuple.remote, sizeof(pair->remote));
 	pair->local_port = tuple.local_port;
 	pair->remote_port = tuple.remote_port;
+	pair->share = end->share;
 	fill_side(&pair->sides[0], end, sk);
 	pair->sides[0].cookie = join(ctx, sk, &pair->sides[0], acceleration_of(end->netns));
 	if (!pair->sides[0].cookie) {
-		bpf_map_delete_elem(&weir_pairs, &key);
+		forget_pair(key, end->share, end->workload);
 		return;
 	}
 	end->pair = key;

@@ -9,13 +9,13 @@
  * original_dst.bpf.h tells it to the proxy, and tells the application the peer that
  * it asked for.  Connections from outside meet inbound.bpf.h, datagrams
  * datagram.bpf.h.  In an accelerated workload pair.bpf.h lets the two sockets of a
- * connection find each other, redirect.bpf.h passes messages straight across,
- * leave.bpf.h has them part, and wake.bpf.h wakes forgotten writers.  closed.bpf.h
- * writes the record of a connection that ended.
+ * connection find each other, redirect.bpf.h passes messages straight across, leave.bpf.h has
+ * them part, and wake.bpf.h wakes forgotten writers.  closed.bpf.h writes the record of one that ended.
  */
 #include "kernel.bpf.h"
 #include "maps.bpf.h"
 #include "address.bpf.h"
+#include "share.bpf.h"
 #include "account.bpf.h"
 #include "policy.bpf.h"
 #include "workload.bpf.h"

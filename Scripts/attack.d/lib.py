@@ -109,16 +109,31 @@ class Attack:
             "containerID": f"sandbox-{meta['uid']}", "netns": f"/run/netns/{namespace}", "ifName": "eth0",
             "podNamespace": meta["namespace"], "podName": meta["name"], "podUID": meta["uid"], "addresses": []}, seconds)
 
+    def entries(self, name):
+        """The entries of one of the installation's maps, as bpftool prints them."""
+        done = subprocess.run(
+            ["bpftool", "-j", "map", "dump", "pinned", f"/sys/fs/bpf/{self.pins}/maps/{name}"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.require(done.returncode == 0, f"bpftool cannot read {name}: {(done.stdout[-200:] + done.stderr[-200:])}")
+        return json.loads(done.stdout)
+
+    def counted(self, workload, reason):
+        """The connections of a workload that were decided for a reason."""
+        _, text = self.weir("stats", "-o", "json")
+        return sum(row["counter"]["connections"] for row in json.loads(text)["rows"]
+                   if row["workload"] == workload and row["counter"]["reason"] == reason)
+
     # Who attacks, and beside whom
 
     def namespace(self, name, address=None):
-        """A network namespace with its loopback interface up, and a dummy eth0 if it is to have an address."""
+        """A network namespace with its loopback interface up, and an eth0 if it is to have an address."""
         whole = f"weir-attack-{os.getpid()}-{name}"
         run("ip", "netns", "add", whole)
         self.namespaces.append(whole)
         run("ip", "-n", whole, "link", "set", "lo", "up")
         if address:
-            run("ip", "-n", whole, "link", "add", "eth0", "type", "dummy")
+            run("ip", "-n", whole, "link", "add", "eth0", "type", "veth", "peer", "name", "peer0")
+            run("ip", "-n", whole, "link", "set", "peer0", "up")
             run("ip", "-n", whole, "address", "add", address, "dev", "eth0")
             run("ip", "-n", whole, "link", "set", "eth0", "up")
             run("ip", "-n", whole, "route", "add", "default", "dev", "eth0")

@@ -41,7 +41,7 @@ public actor Agent {
         try client.refuseIfAnswered()
         // One that is about to end does not answer any more, and still has it.
         lock = try InstallationLock.take(pins, patience: 15) { client.isAnswered }
-        node = Node(pins, logger: logger, accessLog: accessLog)
+        node = Node(pins, logger: logger, accessLog: accessLog, launcher: "/proc/self/exe")
         pods = try cluster.map { [node, pins] in try PodKeeper(node, $0, pins, logger: logger) }
     }
 

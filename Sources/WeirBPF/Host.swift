@@ -5,10 +5,20 @@ import Glibc
 public enum Host {
     /// The mount point of cgroup v2: `/sys/fs/cgroup`, or `/sys/fs/cgroup/unified` on a hybrid host.
     public static func cgroupRoot() throws(BPFError) -> String {
-        if let found = cgroupMounts().first(where: { isWholeHierarchy($0) }) { return found }
+        if let found = cgroupMounts().first(where: { isWholeHierarchy($0.path) && $0.type == "cgroup2" })?.path {
+            return found
+        }
         throw BPFError(
             code: ENOENT, operation: "find", subject: "a cgroup v2 mount",
             advice: "mount it: mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified")
+    }
+
+    /// The root of the hierarchy that counts memory: of version 1 where that does, as on a hybrid host. Nil: it is not
+    /// mounted here.
+    static func memoryRoot() -> String? {
+        let mounts = cgroupMounts().filter { isWholeHierarchy($0.path) }
+        let first = mounts.first { $0.type == "cgroup" && $0.options.contains("memory") }
+        return (first ?? mounts.first { $0.type == "cgroup2" })?.path
     }
 
     /// Mounts the BPF file system where it is missing.
@@ -53,18 +63,23 @@ public enum Host {
         return stat(path, &info) == 0 && info.st_ino == 1
     }
 
-    private static func cgroupMounts() -> [String] {
+    private static func cgroupMounts() -> [(path: String, type: String, options: [Substring])] {
         guard let file = fopen("/proc/self/mountinfo", "re") else { return [] }
         defer { fclose(file) }
         var line: UnsafeMutablePointer<CChar>?
         var capacity = 0
         defer { free(line) }
-        var mounts: [String] = []
+        var mounts: [(path: String, type: String, options: [Substring])] = []
         while getline(&line, &capacity, file) > 0, let text = line.map({ String(cString: $0) }) {
             // 36 35 98:0 / /mnt rw - cgroup2 none rw: proc(5), mountinfo
             let fields = text.split(separator: " ")
             guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 1, fields.count > 4 else { continue }
-            if fields[dash + 1] == "cgroup2" { mounts.append(String(fields[4])) }
+            guard fields[dash + 1].hasPrefix("cgroup"),
+                let options = fields.last?.split(whereSeparator: { ",\n".contains($0) })
+            else {
+                continue
+            }
+            mounts.append((String(fields[4]), String(fields[dash + 1]), options))
         }
         return mounts
     }

@@ -15,12 +15,17 @@ public final class Interceptor: Sendable {
     /// Nil: nothing is to be taken over, or it was of this version.
     let succession: Succession?
     private let steering = Mutex<SteeringPrograms?>(nil)
+    /// Why what pods have in the maps is charged to this process, where it is and it was not to be.
+    public let whyCharged: String?
 
-    private init(maps: Maps, pins: PinDirectory?, links: [Int32] = [], succession: Succession? = nil) {
+    private init(
+        maps: Maps, pins: PinDirectory?, links: [Int32] = [], succession: Succession? = nil, whyCharged: String? = nil
+    ) {
         self.maps = maps
         self.pins = pins
         self.links = links
         self.succession = succession
+        self.whyCharged = whyCharged
     }
 
     deinit {
@@ -98,29 +103,28 @@ public final class Interceptor: Sendable {
 
     /// Installs the programs, or puts this version's programs into the links of those that are installed. Where the
     /// installed maps are of another version, the old programs decide until `takeOver`.
-    /// - Parameter cgroup: what a new installation is attached to; nil for the root.
+    /// - Parameters:
+    ///   - cgroup: what a new installation is attached to; nil for the root.
+    ///   - launcher: the path of `weir`, which makes the maps in another memory cgroup; nil: they are charged to this one.
     public static func install(
-        _ pins: PinDirectory = PinDirectory(), cgroup: String? = nil
+        _ pins: PinDirectory = PinDirectory(), cgroup: String? = nil, launcher: String? = nil
     ) throws(BPFError) -> Interceptor {
         try Host.require()
         let root = try attachment(cgroup)
         try clearLeftovers(pins)
         if pins.exists, pins.isOfThisVersion { return try upgrade(pins, root) }
         if !pins.exists { pins.removeAll() }
-        let object = try loadMain(reusing: nil)
         let staging = pins.staging
         do {
             try staging.create()
-            for name in Maps.names {
-                let map = try object.map(name)
-                try staging.pin(map.raw, "maps/\(name)")
-            }
+            let whyCharged = try makeMaps(staging, launcher)
+            let object = try loadMain(reusing: try Maps { name throws(BPFError) in try staging.map(name) })
             for name in unattached {
                 if let program = object.program(name) { try staging.pin(program, "programs/\(name)") }
             }
             let maps = try Maps { name throws(BPFError) in try staging.map(name) }
             let succession = pins.exists ? try Succession(object, staging, pins: pins, cgroup: root) : nil
-            let interceptor = Interceptor(maps: maps, pins: pins, succession: succession)
+            let interceptor = Interceptor(maps: maps, pins: pins, succession: succession, whyCharged: whyCharged)
             try interceptor.initialize()
             // A kernel that does not take it is to be found out now.
             _ = try interceptor.steeringPrograms()
@@ -145,6 +149,27 @@ public final class Interceptor: Sendable {
             programs = made
             return made
         }
+    }
+
+    /// Makes the maps and pins them.
+    /// - Returns: why that was not done apart.
+    private static func makeMaps(_ staging: PinDirectory, _ launcher: String?) throws(BPFError) -> String? {
+        var why: String?
+        if let launcher {
+            do throws(BPFError) {
+                try MapMaker.make(staging, launcher: launcher)
+                return nil
+            } catch {
+                why = "\(error)"
+                staging.removeAll()
+                try staging.create()
+            }
+        }
+        let object = try Object()
+        object.select { _ in false }
+        try object.load()
+        try MapMaker.pin(object, in: staging)
+        return why
     }
 
     private static func attachment(_ cgroup: String?) throws(BPFError) -> String {

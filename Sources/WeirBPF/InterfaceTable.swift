@@ -7,29 +7,43 @@ public import WeirCore
 /// interfaces, the kernel knows their indices.
 public enum InterfaceTable {
     /// Writes the entries of a policy in a namespace, and removes those that are no longer right.
+    /// - Returns: whether the policy names more interfaces than a namespace may have here, so that some are not known.
+    @discardableResult
     public static func synchronize(
         _ namespace: borrowing NetworkNamespace, policy: CompiledPolicy, slot: UInt32, _ maps: Maps
-    ) throws(BPFError) {
+    ) throws(BPFError) -> Bool {
         let interfaces =
             policy.interfaces.isEmpty ? [] : try namespace.enter({ () throws(BPFError) in try present() })
-        try write(interfaces, cookie: namespace.cookie, policy: policy, slot: slot, maps)
+        return try write(interfaces, cookie: namespace.cookie, policy: policy, slot: slot, maps)
     }
 
     /// The same for interfaces that are known.
+    @discardableResult
     static func write(
         _ interfaces: [(name: String, index: UInt32)], cookie: UInt64, policy: CompiledPolicy, slot: UInt32,
         _ maps: Maps
-    ) throws(BPFError) {
+    ) throws(BPFError) -> Bool {
+        var isCut = false
         var wanted: [EntryKey: weir_interface] = [:]
         let entries = InterfaceIndex(policy.interfaces)
         for interface in interfaces {
             for family in [UInt32(AF_INET), UInt32(AF_INET6)] {
                 guard let facts = entries.first(interface.name, isIPv4: family == UInt32(AF_INET)) else { continue }
+                guard wanted.count < Int(WEIR_SHARE_INTERFACES) else {
+                    isCut = true
+                    continue
+                }
                 wanted[EntryKey(netns: cookie, policy: slot, index: interface.index, family: family)] = value(facts)
             }
         }
         for (key, value) in wanted { try maps.interfaces.set(key.abi, to: value) }
         try remove(maps) { $0.netns == cookie && wanted[EntryKey($0)] == nil }
+        return isCut
+    }
+
+    /// Removes the entries of namespaces that no workload lives in.
+    public static func reap(keeping used: Set<UInt64>, _ maps: Maps) throws(BPFError) {
+        try remove(maps) { !used.contains($0.netns) }
     }
 
     /// Removes every entry of a namespace.

@@ -49,6 +49,18 @@ extension Maps {
         try fill(inner.raw, with: policy)
     }
 
+    /// The map that is in a slot, without what it had.
+    /// - Returns: a descriptor, the caller's to close; nil for an empty slot.
+    func emptiedPolicy(in slot: UInt32) throws(BPFError) -> Int32? {
+        guard let inner = try openPolicy(in: slot) else { return nil }
+        let nothing = Boxed<weir_policy>()
+        memset(nothing.memory, 0, MemoryLayout<weir_policy>.size)
+        try fill(inner.raw, with: nothing.memory)
+        let own = fcntl(inner.raw, F_DUPFD_CLOEXEC, 0)
+        if own < 0 { throw BPFError(code: errno, operation: "duplicate", subject: "the descriptor of a policy") }
+        return own
+    }
+
     private func fill(_ inner: Int32, with policy: UnsafeMutablePointer<weir_policy>) throws(BPFError) {
         var zero: UInt32 = 0
         try check(bpf_map_update_elem(inner, &zero, policy, 0), "write", "a policy")

@@ -15,6 +15,7 @@ public final class Maps: Sendable {
     public let interfaces: Map
     public let socks: Map
     public let datagrams: Map
+    public let shares: Map
     public let origins: Map
     public let clients: Map
     public let targets: Map
@@ -30,8 +31,9 @@ public final class Maps: Sendable {
 
     static let names = [
         "weir_podslots", "weir_pods", "weir_cgroups", "weir_policies", "weir_slots", "weir_owners", "weir_prefixes",
-        "weir_routes", "weir_uports", "weir_ifaces", "weir_socks", "weir_datagrams", "weir_origins", "weir_clients",
-        "weir_targets", "weir_listeners", "weir_counters", "weir_ends", "weir_pairs", "weir_peers", "weir_queues",
+        "weir_routes", "weir_uports", "weir_ifaces", "weir_socks", "weir_datagrams", "weir_shares", "weir_origins",
+        "weir_clients", "weir_targets", "weir_listeners", "weir_counters", "weir_ends", "weir_pairs", "weir_peers",
+        "weir_queues",
         "weir_paths", "weir_flows", "weir_settings",
     ]
 
@@ -49,6 +51,7 @@ public final class Maps: Sendable {
         interfaces = try open("weir_ifaces")
         socks = try open("weir_socks")
         datagrams = try open("weir_datagrams")
+        shares = try open("weir_shares")
         origins = try open("weir_origins")
         clients = try open("weir_clients")
         targets = try open("weir_targets")
@@ -77,6 +80,7 @@ public final class Maps: Sendable {
         try body(interfaces)
         try body(socks)
         try body(datagrams)
+        try body(shares)
         try body(origins)
         try body(clients)
         try body(targets)

@@ -23,13 +23,19 @@ public final class NamespaceMonitor {
             if own < 0 { throw BPFError(code: errno, operation: "duplicate", subject: "a netlink socket") }
             return own
         }
-        let source = DispatchSource.makeReadSource(fileDescriptor: raw, queue: DispatchQueue(label: "weir.namespace"))
+        let queue = DispatchQueue(label: "weir.namespace")
+        let source = DispatchSource.makeReadSource(fileDescriptor: raw, queue: queue)
+        let pace = Pace()
         source.setEventHandler {
             usleep(20_000)  // let a burst finish; one reading serves all of it
             var buffer = [UInt8](repeating: 0, count: 16 << 10)
             // ENOBUFS means that changes were lost, which one more reading mends as well.
             while recv(raw, &buffer, buffer.count, Int32(MSG_DONTWAIT)) > 0 {}
-            changed()
+            guard let wait = pace.next() else { return }
+            queue.asyncAfter(deadline: .now() + .milliseconds(wait)) {
+                pace.isWaiting = false
+                changed()
+            }
         }
         source.setCancelHandler { close(raw) }
         source.resume()
@@ -37,6 +43,25 @@ public final class NamespaceMonitor {
     }
 
     deinit { source.cancel() }
+
+    /// How long a namespace waits until it is read again: who changes it without an end is followed ever more slowly, for
+    /// others have to be followed, too. Used on one queue.
+    private final class Pace: @unchecked Sendable {
+        private static let longest = 2_000
+        private var wait = 0
+        private var last = ContinuousClock.now - .seconds(60)
+        var isWaiting = false
+
+        /// In milliseconds; nil: it waits already, and this change with it.
+        func next() -> Int? {
+            if isWaiting { return nil }
+            let isBusy = ContinuousClock.now - last < .milliseconds(4 * wait + 80)
+            wait = isBusy ? min(wait * 2 + 10, Self.longest) : 0
+            last = .now + .milliseconds(wait)
+            isWaiting = true
+            return wait
+        }
+    }
 }
 
 extension NamespaceMonitor.Subject {

@@ -27,10 +27,13 @@ struct Netlink: ~Copyable {
     }
 
     /// Sends one request and hands each answer's payload to `body`: what follows the message header.
-    /// - Parameter flags: NLM_F_DUMP for a whole table, which ends with NLMSG_DONE; NLM_F_ACK for a change.
+    /// - Parameters:
+    ///   - flags: NLM_F_DUMP for a whole table, which ends with NLMSG_DONE; NLM_F_ACK for a change.
+    ///   - isEnough: asked from time to time; when it says yes the rest is not read, and this socket is of no more use.
     /// - Returns: 0, or the errno the kernel answered with.
     func request(
-        type: Int32, flags: Int32, payload: [UInt8], _ body: (UnsafeRawBufferPointer) -> Void
+        type: Int32, flags: Int32, payload: [UInt8], until isEnough: () -> Bool = { false },
+        _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(BPFError) -> Int32 {
         var header = nlmsghdr()
         header.nlmsg_len = UInt32(MemoryLayout<nlmsghdr>.size + payload.count)
@@ -51,6 +54,7 @@ struct Netlink: ~Copyable {
                 throw BPFError(code: errno, operation: "read", subject: "the kernel's answer by netlink")
             }
             if let end = Self.parse(UnsafeRawBufferPointer(rebasing: buffer[..<size]), dump: dump, body) { return end }
+            if isEnough() { return 0 }
         }
     }
 

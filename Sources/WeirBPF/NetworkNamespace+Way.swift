@@ -29,7 +29,7 @@ extension NetworkNamespace {
 extension NetworkNamespace {
     /// The namespace's own addresses, the loopback ones included.
     public func addresses() throws(BPFError) -> [Address] {
-        let routes = try enter { () throws(BPFError) in try RouteReader().read() }
+        let routes = try enter { () throws(BPFError) in try RouteReader().read().routes }
         return routes.filter { $1.isLocal && $0.length == 128 }.map(\.key.address).sorted()
     }
 }

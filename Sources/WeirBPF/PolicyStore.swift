@@ -9,6 +9,9 @@ public final class PolicyStore {
     /// Slots in use, by the digest of what they hold. What an earlier process left is found again.
     private var slots: [Digest: UInt32] = [:]
     private let spares: SpareSlots
+    private let retired: RetiredSlots
+    /// What this process has put into them, which says what there is to remove.
+    private var policies: [UInt32: CompiledPolicy] = [:]
 
     public init(_ maps: Maps) throws(BPFError) {
         self.maps = maps
@@ -23,8 +26,9 @@ public final class PolicyStore {
         }
         slots = found
         spares = SpareSlots(maps, ready: spare)
+        retired = RetiredSlots(maps, spares)
         // A process was killed; no workload points to them yet, or any more.
-        if !unfinished.isEmpty { try remove(unfinished) }
+        if !unfinished.isEmpty { try retired.removeNow(unfinished) }
         spares.makeGood(from: freeSlots)
     }
 
@@ -39,6 +43,7 @@ public final class PolicyStore {
         var filled: [(slot: UInt32, inner: Int32, digest: Digest)] = []
         defer { for one in filled { close(one.inner) } }
         var added: [Digest] = []
+        try retired.makeRoom()
         do {
             for policy in policies {
                 let memory = Boxed<weir_policy>()
@@ -50,6 +55,7 @@ public final class PolicyStore {
                 let spare = spares.take()
                 let slot = if let spare { spare.slot } else { try freeSlot() }
                 slots[digest] = slot
+                self.policies[slot] = policy
                 added.append(digest)
                 try maps.note(.changing, of: slot)
                 try writeTables(policy, slot)
@@ -65,7 +71,9 @@ public final class PolicyStore {
             try publish(&filled)
             spares.makeGood(from: freeSlots)
         } catch {
-            try? remove(Set(added.compactMap { slots.removeValue(forKey: $0) }))
+            let slots = Set(added.compactMap { self.slots.removeValue(forKey: $0) })
+            for slot in slots { self.policies[slot] = nil }
+            try? retired.removeNow(slots)
             throw error
         }
         return result
@@ -83,34 +91,20 @@ public final class PolicyStore {
         for key in UserPortPrefixes.keys(of: policy, slot) { try maps.userPorts.set(key, to: UInt32(1)) }
     }
 
-    /// Removes every policy that no workload points to. Programs that still read one are waited for.
+    /// Removes every policy that no workload points to, in the background: programs that still read one are waited for.
     public func release(keeping used: Set<UInt32>) throws(BPFError) {
         let unused = Set(slots.values).subtracting(used)
         guard !unused.isEmpty else { return }
-        try check(weir_wait_for_programs(), "wait for", "programs that read an old policy")
+        for slot in unused { try maps.note(.changing, of: slot) }
         slots = slots.filter { !unused.contains($0.value) }
-        try remove(unused)
+        retired.add(unused.map { ($0, policies.removeValue(forKey: $0)) })
     }
 
-    private func remove(_ unused: Set<UInt32>) throws(BPFError) {
-        for slot in unused {
-            try maps.note(.changing, of: slot)
-            try maps.policies.remove(slot)
-        }
-        for key in try maps.prefixes.walk(weir_prefix.self) where unused.contains(key.policy) {
-            try maps.prefixes.remove(key)
-        }
-        for key in try maps.owners.walk(weir_owner.self) where unused.contains(key.policy) {
-            try maps.owners.remove(key)
-        }
-        for key in try maps.userPorts.walk(weir_user_port.self) where unused.contains(key.policy) {
-            try maps.userPorts.remove(key)
-        }
-        for slot in unused { try maps.note(.empty, of: slot) }
-    }
+    /// Waits until what was released has gone.
+    public func settle() { retired.settle() }
 
     private var freeSlots: some Sequence<UInt32> {
-        let used = spares.all.union(slots.values)
+        let used = spares.all.union(slots.values).union(retired.all)
         return (0..<UInt32(WEIR_MAX_POLICIES)).lazy.filter { !used.contains($0) }
     }
 

@@ -1,3 +1,4 @@
+import CWeirABI
 import CWeirBPF
 import Glibc
 import WeirCore
@@ -19,24 +20,44 @@ struct RouteReader: ~Copyable {
         netlink = try Netlink()
     }
 
-    /// Every destination prefix, and the answer to a representative of it.
-    func read() throws(BPFError) -> [CIDR: Route] {
-        var local: Set<CIDR> = []
-        var prefixes = try dump(AF_INET, &local)
-        prefixes.formUnion(try dump(AF_INET6, &local))
-        let own = local.filter { $0.address.isIPv4 == false && $0.length == 128 }.map(\.address)
-        prefixes.formUnion(Self.splits(between: own))
-        // Both families share one trie: without an entry of its own, IPv4 would meet IPv6's default route.
-        prefixes.formUnion([CIDR(containing: .any4, length: 96), CIDR(containing: .any6, length: 0)])
+    /// What is read of a namespace's routes.
+    struct Reading {
         var routes: [CIDR: Route] = [:]
+        /// Whether there are more than its share: then its own addresses are known first, and of the rest those with the
+        /// shortest prefixes.
+        var isCut = false
+    }
+
+    /// Every destination prefix, and the answer to a representative of it.
+    /// - Parameter most: how many; who is in the namespace may make as many as it likes.
+    func read(most: Int = Int(WEIR_SHARE_ROUTES)) throws(BPFError) -> Reading {
+        var (local, others): (Set<CIDR>, Set<CIDR>) = ([], [])
+        for family in [AF_INET, AF_INET6] {
+            try Self.dump(family, Int(RT_TABLE_LOCAL.rawValue), most, &local, &others)
+        }
+        for table in [RT_TABLE_MAIN, RT_TABLE_DEFAULT] {
+            for family in [AF_INET, AF_INET6] {
+                try Self.dump(family, Int(table.rawValue), most, &local, &others)
+            }
+        }
+        var reading = Reading()
+        // Both families share one trie: without an entry of its own, IPv4 would meet IPv6's default route.
+        let always = [CIDR(containing: .any4, length: 96), CIDR(containing: .any6, length: 0)]
+        reading.isCut = local.count + others.count > most - always.count
+        if reading.isCut { local = Set(local.shortest(most / 2)) }
+        let own = local.filter { !$0.address.isIPv4 && $0.length == 128 }.map(\.address)
+        others.formUnion(Self.splits(between: own))
+        others.subtract(local)
+        let prefixes = local.union(others.shortest(most - local.count - always.count)).union(always)
+        let lengths = Set(prefixes.map(\.length)).sorted()
         for prefix in prefixes {
             var route = Route(isLocal: local.contains(prefix), interface: 0, source: nil)
-            if let probe = Self.representative(of: prefix, among: prefixes) {
+            if let probe = Self.representative(of: prefix, among: prefixes, lengths) {
                 try ask(probe, &route)
             }
-            routes[prefix] = route
+            reading.routes[prefix] = route
         }
-        return routes
+        return reading
     }
 
     /// Where IPv6 source selection changes within one route: the policy table of RFC 6724, 2.1, and the bit in which
@@ -46,18 +67,21 @@ struct RouteReader: ~Copyable {
         for text in ["fc00::/7", "2002::/16", "2001::/32", "fec0::/10", "3ffe::/16"] {
             if let prefix = try? CIDR(parsing: text) { found.insert(prefix) }
         }
-        for first in own {
-            for second in own where first != second {
-                let common = first.commonPrefixLength(with: second)
-                if common < 128 { found.insert(CIDR(containing: first, length: common + 1)) }
+        // Where two part, two neighbours in the order of addresses do.
+        let sorted = own.sorted { ($0.high, $0.low) < ($1.high, $1.low) }
+        for (first, second) in zip(sorted, sorted.dropFirst()) {
+            let common = first.commonPrefixLength(with: second)
+            if common < 128 {
+                for side in [first, second] { found.insert(CIDR(containing: side, length: common + 1)) }
             }
         }
         return found
     }
 
     /// An address of the prefix that no longer prefix of the set covers; nil when those leave none over.
-    private static func representative(of prefix: CIDR, among all: Set<CIDR>) -> Address? {
-        let narrower = all.filter { $0.length > prefix.length && prefix.contains($0.address) }
+    /// - Parameter lengths: those that occur.
+    private static func representative(of prefix: CIDR, among all: Set<CIDR>, _ lengths: [Int]) -> Address? {
+        let narrower = lengths.filter { $0 > prefix.length }
         // Low bits first, but the network address itself last: it is often a broadcast or anycast one. Then each bit
         // behind the prefix in turn, which leads out of one narrower prefix after the other.
         let low: [UInt64] = [1, 2, 77, 0x4d4d, 0xcb00_7107, 0xc000_0263]
@@ -69,41 +93,49 @@ struct RouteReader: ~Copyable {
             candidates.append(Address(high: base.high | high, low: base.low | (isHigh ? 1 : 1 << (127 - bit))))
         }
         for candidate in candidates + [base] {
-            if prefix.contains(candidate), !narrower.contains(where: { $0.contains(candidate) }) { return candidate }
+            let isCovered = narrower.contains { all.contains(CIDR(containing: candidate, length: $0)) }
+            if prefix.contains(candidate), !isCovered { return candidate }
         }
         return nil
     }
 
-    /// Destination prefixes of one family in all tables; those of type RTN_LOCAL also go into `local`.
-    private func dump(_ family: Int32, _ local: inout Set<CIDR>) throws(BPFError) -> Set<CIDR> {
+    /// Destination prefixes of one family in one table; those of type RTN_LOCAL go into `local`. Other tables than three
+    /// are for marked packets (TransparentRouting) and the like.
+    private static func dump(
+        _ family: Int32, _ table: Int, _ most: Int, _ local: inout Set<CIDR>, _ others: inout Set<CIDR>
+    ) throws(BPFError) {
+        let netlink = try Netlink()
+        // The kernel then sends the one table (Linux 4.20); else this picks its routes out of all.
+        var isStrict: Int32 = 1
+        setsockopt(netlink.descriptor.raw, 270, 12, &isStrict, socklen_t(MemoryLayout<Int32>.size))
         var request = rtmsg()
         request.rtm_family = UInt8(family)
+        request.rtm_table = UInt8(table)
         var found: Set<CIDR> = []
         var own: Set<CIDR> = []
         let error = try netlink.request(
-            type: Int32(RTM_GETROUTE), flags: NLM_F_DUMP, payload: withUnsafeBytes(of: &request) { Array($0) }
+            type: Int32(RTM_GETROUTE), flags: NLM_F_DUMP, payload: withUnsafeBytes(of: &request) { Array($0) },
+            until: { found.count + own.count > most }
         ) { payload in
             guard payload.count >= MemoryLayout<rtmsg>.size else { return }
             let route = payload.loadUnaligned(as: rtmsg.self)
             let wanted = [RTN_UNICAST, RTN_LOCAL, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_BLACKHOLE].map { Int($0) }
             // RTM_F_CLONED: an entry of a cache, not of a table.
-            // Other tables are for marked packets (TransparentRouting) and the like.
-            guard route.rtm_table >= 253, wanted.contains(Int(route.rtm_type)), route.rtm_flags & 0x200 == 0
+            guard Int(route.rtm_table) == table, wanted.contains(Int(route.rtm_type)), route.rtm_flags & 0x200 == 0
             else { return }
             var base = family == AF_INET ? Address.any4 : Address.any6
             Netlink.attributes(payload, skip: MemoryLayout<rtmsg>.size) { type, value in
                 if type == Int32(RTA_DST.rawValue) { base = Address(kernel: value) ?? base }
             }
             let prefix = CIDR(containing: base, length: Int(route.rtm_dst_len) + (family == AF_INET ? 96 : 0))
-            found.insert(prefix)
-            if Int(route.rtm_type) == Int(RTN_LOCAL) { own.insert(prefix) }
+            if Int(route.rtm_type) == Int(RTN_LOCAL) { own.insert(prefix) } else { found.insert(prefix) }
         }
-        // A kernel without IPv6 has no such routes; that is no failure.
-        if error != 0 && error != EAFNOSUPPORT && error != EOPNOTSUPP {
+        // A kernel without IPv6 has no such routes, and a namespace may have no such table; that is no failure.
+        if ![0, EAFNOSUPPORT, EOPNOTSUPP, ENOENT].contains(error) {
             throw BPFError(code: error, operation: "read", subject: "the routes of a network namespace")
         }
         local.formUnion(own)
-        return found
+        others.formUnion(found)
     }
 
     /// Asks for the route to one address, as connect() would.
@@ -149,5 +181,13 @@ extension Address {
     func commonPrefixLength(with other: Address) -> Int {
         let high = (self.high ^ other.high).leadingZeroBitCount
         return high < 64 ? high : 64 + (low ^ other.low).leadingZeroBitCount
+    }
+}
+
+extension Set<CIDR> {
+    /// So many of them, those with the shortest prefixes.
+    fileprivate func shortest(_ count: Int) -> some Sequence<CIDR> {
+        let isSmall = self.count <= count
+        return isSmall ? Array(self) : Array(sorted { $0.length < $1.length }.prefix(Swift.max(0, count)))
     }
 }

@@ -26,6 +26,9 @@ public final class RouteTable {
         self.near = Set(near).intersection(written)
     }
 
+    /// Whether the namespace has more routes than its share: then not all are known.
+    public private(set) var isCut = false
+
     /// What it has written.
     public var prefixes: [CIDR] { Array(written.keys) }
 
@@ -48,17 +51,20 @@ public final class RouteTable {
     /// - Returns: how many entries changed.
     @discardableResult
     public func synchronize(_ namespace: borrowing NetworkNamespace) throws(BPFError) -> Int {
-        let current = try namespace.enter { () throws(BPFError) in try RouteReader().read() }
+        let reading = try namespace.enter { () throws(BPFError) in try RouteReader().read() }
+        let current = reading.routes
         var changed = 0
         for (prefix, route) in current where written[prefix] != route {
             try maps.routes.set(key(prefix), to: value(route))
+            written[prefix] = route
             changed += 1
         }
-        for prefix in written.keys where current[prefix] == nil {
+        for prefix in Array(written.keys) where current[prefix] == nil {
             try maps.routes.remove(key(prefix))
+            written[prefix] = nil
             changed += 1
         }
-        written = current
+        isCut = reading.isCut
         try writeNear()
         return changed
     }
@@ -93,6 +99,15 @@ public final class RouteTable {
         try Self.removeNear(near.union(written.keys.filter { $0.length == 128 }), of: cookie, maps)
         written = [:]
         near = []
+    }
+
+    /// Removes the entries of namespaces that no workload lives in.
+    /// - Returns: how many namespaces that were.
+    @discardableResult
+    public static func reap(keeping used: Set<UInt64>, _ maps: Maps) throws(BPFError) -> Int {
+        let gone = try written(maps).keys.filter { $0 != 0 && !used.contains($0) }
+        for cookie in gone { try clear(cookie: cookie, maps) }
+        return gone.count
     }
 
     /// Removes every entry of a namespace that is gone.

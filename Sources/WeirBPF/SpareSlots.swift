@@ -46,11 +46,22 @@ final class SpareSlots: Sendable {
     /// One to be filled.
     func take() -> Spare? { slots.withLock { $0.ready.popLast() } }
 
+    /// Takes a slot whose policy nobody reads any more, unless there are enough.
+    func keep(_ slot: UInt32) throws(BPFError) -> Bool {
+        guard slots.withLock({ $0.ready.count + $0.underway.count < Self.count }),
+            let inner = try maps.emptiedPolicy(in: slot)
+        else { return false }
+        let spare = Spare(slot, owning: inner)
+        try maps.note(.spare, of: slot)
+        slots.withLock { $0.ready.append(spare) }
+        return true
+    }
+
     /// Makes up for those that were taken, in the background.
     /// - Parameter free: the slots to choose from.
     func makeGood(from free: some Sequence<UInt32>) {
         let chosen = slots.withLock { slots in
-            let chosen = Array(free.prefix(Self.count - slots.ready.count - slots.underway.count))
+            let chosen = Array(free.prefix(max(0, Self.count - slots.ready.count - slots.underway.count)))
             slots.underway.formUnion(chosen)
             return chosen
         }

@@ -31,11 +31,17 @@ public final class WorkloadTable {
     private let interceptor: Interceptor
     private let maps: Maps
     public let policies: PolicyStore
+    /// The slot that each entry points to.
+    private var slots: [WorkloadKey: UInt32] = [:]
+    private var shares: Shares
 
     public init(_ interceptor: Interceptor) throws(BPFError) {
         self.interceptor = interceptor
         maps = interceptor.maps
         policies = try PolicyStore(interceptor.maps)
+        let present = try Self.read(interceptor.maps)
+        slots = Dictionary(present.map { ($0.key, $0.policy) }, uniquingKeysWith: { $1 })
+        shares = Shares(present)
     }
 
     /// Everything that is registered, proxies' cgroups included.
@@ -82,6 +88,7 @@ public final class WorkloadTable {
         } else {
             value.id = try nextID()
             value.since_ns = Self.now()
+            value.share = try shares.take(for: key, workload: value.id, maps)
         }
         value.policy = slot
         value.role = UInt8(WEIR_ROLE_WORKLOAD.rawValue)
@@ -102,6 +109,7 @@ public final class WorkloadTable {
         value.policy = slot
         value.role = UInt8(WEIR_ROLE_PROXY.rawValue)
         value.since_ns = Self.now()
+        value.share = shares.index(of: workload) ?? 0
         Self.store(name, in: &value)
         try set(.cgroup(cgroup), value)
     }
@@ -116,12 +124,20 @@ public final class WorkloadTable {
             try maps.cgroups.remove(id)
             try countCgroups()
         }
+        slots[key] = nil
+        shares.giveBack(key)
     }
 
-    /// Frees the policies that no workload uses any more, and the counters of workloads that are gone.
+    /// Frees the policies that no workload uses any more. Nobody waits for it, and none that is to be entered may have been
+    /// placed before.
+    public func releasePolicies() throws(BPFError) {
+        try policies.release(keeping: Set(slots.values))
+    }
+
+    /// The same, and the counters of workloads that are gone.
     public func releaseUnused() throws(BPFError) {
         let present = try Self.read(maps)
-        try policies.release(keeping: Set(present.map(\.policy)))
+        try releasePolicies()
         try maps.pruneCounters(keeping: Set(present.map(\.id)))
     }
 
@@ -142,6 +158,7 @@ public final class WorkloadTable {
             try maps.cgroups.set(id, to: value)
             try countCgroups()
         }
+        slots[key] = value.policy
     }
 
     private static func slot(of cookie: UInt64) -> UInt32 {

@@ -1,4 +1,3 @@
-internal import CWeirABI
 import WeirCore
 
 extension RulesetWriter {
@@ -75,7 +74,7 @@ extension RulesetWriter {
         let decisions = try rules(.outbound, .udp) { (rule, family) throws(InvalidValue) in
             rule.verdict != .direct && isZoned(family) ? Self.setZone : "accept"
         }
-        return gate + ["meta mark \(UInt32(WEIR_MARK)) accept"] + decisions.lines
+        return gate + decisions.lines
     }
 
     /// What the namespace answers itself on captured queries is in their zone: answers, and that nobody takes them.

@@ -1,4 +1,3 @@
-internal import CWeirABI
 import WeirCore
 
 /// A chain of the table.
@@ -86,12 +85,12 @@ struct RulesetWriter {
         // proxy's end would count as the proxy calling its own workload. Elsewhere such packets are decided, as by the
         // peers' rules, because what lost its tracking entry must not leave for its origin in clear text.
         let older = "oif \"lo\" \(Self.notFirst) accept"
-        return ["meta l4proto != tcp accept"] + marking + [older, exemption(.tcp)] + (try decisions(.outbound, .tcp))
+        return ["meta l4proto != tcp accept"] + marking + [older] + (try decisions(.outbound, .tcp))
     }
 
     private mutating func outboundUDP() throws(InvalidValue) -> [String] {
         guard !options.forwardedOnly, let gate = gate(.outbound) else { return [] }
-        return gate + [exemption(.udp)] + (try decisions(.outbound, .udp))
+        return gate + (try decisions(.outbound, .udp))
     }
 
     private mutating func inboundTCP() throws(InvalidValue) -> [String] {
@@ -109,13 +108,6 @@ struct RulesetWriter {
     private mutating func inboundUDP() throws(InvalidValue) -> [String] {
         guard options.workloadCgroup == nil, let gate = gate(.inbound) else { return [] }
         return gate + ["iif \"lo\" accept"] + (try decisions(.inbound, .udp))
-    }
-
-    /// Sockets of Weir's own proxy in the namespace.
-    private mutating func exemption(_ transport: Transport) -> String {
-        let counter = NFTCounters.name(.outbound, .direct, .weirProxy, transport)
-        counters.insert(counter)
-        return "meta mark \(UInt32(WEIR_MARK)) counter name \(counter) accept"
     }
 
     private mutating func decisions(_ direction: Direction, _ transport: Transport) throws(InvalidValue) -> [String] {

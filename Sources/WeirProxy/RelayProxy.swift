@@ -138,7 +138,6 @@ extension RelayProxy {
             }.get()
             workers.append(worker)
         }
-        try probeMark()
         var listeners: [any Channel] = []
         do {
             for address in core.configuration.listen {
@@ -165,15 +164,6 @@ extension RelayProxy {
                 metadata: ["limit": "\(allowed)", "configured": "\(core.configuration.maxConnections)"])
         }
         return min(allowed, core.configuration.maxConnections)
-    }
-
-    /// Sets the mark once on a socket of no use, so that a missing capability is an error at start, not at each dial.
-    private func probeMark() throws(RelayProxyError) {
-        guard var mark = core.configuration.mark else { return }
-        let probe = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        defer { close(probe) }
-        let result = setsockopt(probe, SOL_SOCKET, SO_MARK, &mark, socklen_t(MemoryLayout.size(ofValue: mark)))
-        if result != 0 { throw .cannotMark(mark: mark, errno: errno) }
     }
 
     private func listen(

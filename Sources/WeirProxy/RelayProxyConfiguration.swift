@@ -28,9 +28,9 @@ public struct RelayProxyConfiguration: Sendable {
     /// served and can go elsewhere, and the event is counted. One that waits in the backlog looks connected and hangs.
     public var maxConnections = 8192
 
-    /// SO_MARK of the sockets that dial origins, set before connect. The kernel side knows Weir's own sockets by it.
-    /// Setting one needs CAP_NET_ADMIN (socket(7)).
-    public var mark: UInt32?
+    /// Called with the descriptor of each socket that dials an origin, before it connects: where the proxy's own connections
+    /// would be intercepted, it makes them known. When it throws, there is no connection.
+    public var prepareDial: (@Sendable (CInt) throws -> Void)?
 
     /// Bytes for SO_RCVBUF of every socket, nil for the kernel's auto-tuning (tcp_rmem[2], 6 to 32 MB).
     ///

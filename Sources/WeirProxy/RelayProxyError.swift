@@ -5,7 +5,6 @@ public import NIOCore
 public enum RelayProxyError: Error, CustomStringConvertible, Equatable {
     case badConfiguration(String)
     case cannotListen(address: SocketAddress, errno: Int32)
-    case cannotMark(mark: UInt32, errno: Int32)
     case cannotEnterNamespace(errno: Int32)
     case alreadyStarted
 
@@ -15,8 +14,6 @@ public enum RelayProxyError: Error, CustomStringConvertible, Equatable {
             "The proxy's configuration cannot work: \(what)."
         case .cannotListen(let address, let code):
             "Listening on \(address.text) failed (\(Self.text(code))); \(Self.listenAdvice(code))."
-        case .cannotMark(let mark, let code):
-            "Setting SO_MARK \(mark) on a socket failed (\(Self.text(code))); give the process CAP_NET_ADMIN."
         case .cannotEnterNamespace(let code):
             "Entering the network namespace failed (\(Self.text(code))); "
                 + "pass an open /proc/PID/ns/net descriptor and give the process CAP_SYS_ADMIN."

@@ -72,9 +72,10 @@ final class RelayWorker {
 
     private static func prepareUpstream(_ channel: any Channel, _ configuration: RelayProxyConfiguration) throws {
         try prepareRelaying(channel)
-        if let mark = configuration.mark {
-            let value = Int(CInt(bitPattern: mark))
-            try channel.syncOptions?.setOption(.socketOption(.init(rawValue: SO_MARK)), value: value)
+        if let prepare = configuration.prepareDial {
+            let isPrepared: Void? = try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+                of: NIOBSDSocket.Handle.self, prepare)
+            guard isPrepared != nil else { throw ChannelError.operationUnsupported }
         }
         try channel.limitBuffers(receive: configuration.receiveBuffer)
     }

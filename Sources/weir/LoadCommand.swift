@@ -31,7 +31,7 @@ struct LoadCommand: AsyncParsableCommand {
             let bpffs = configuration.agent.bpffs
             let wasMounted = Host.isBPFFileSystem(bpffs)
             let logger = Logger(label: "weir", factory: { _ in SwiftLogNoOpLogHandler() })
-            let loading = Node(configuration.agent.pinDirectory, logger: logger)
+            let loading = Node(configuration.agent.pinDirectory, logger: logger, launcher: "/proc/self/exe")
             try await loading.start(configuration, watching: false)
             if !wasMounted && Host.isBPFFileSystem(bpffs) { print("mounted the BPF file system at \(bpffs)") }
             if let why = await loading.whyNoPrograms { print("nftables is used: \(why)") }

@@ -14,6 +14,7 @@ import WeirCore
             CheckCommand.self, RunCommand.self, AgentCommand.self, AdoptCommand.self, LoadCommand.self,
             UnloadCommand.self, ProxyCommand.self, CNICommand.self, ConfigCommand.self, BenchCommand.self,
             ExecInCgroupCommand.self, WatchCgroupCommand.self, BenchProcessCommand.self,
+            MakeMapsCommand.self,
         ],
         defaultSubcommand: StatusCommand.self)
 

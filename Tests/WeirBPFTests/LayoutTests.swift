@@ -9,7 +9,7 @@ import Testing
 @Suite struct LayoutTests {
     private static let sizes: [String: Int] = [
         "weir_rule": MemoryLayout<weir_rule>.size, "weir_policy": MemoryLayout<weir_policy>.size,
-        "weir_slot": MemoryLayout<weir_slot>.size,
+        "weir_slot": MemoryLayout<weir_slot>.size, "weir_share": MemoryLayout<weir_share>.size,
         "weir_workload": MemoryLayout<weir_workload>.size, "weir_owner": MemoryLayout<weir_owner>.size,
         "weir_prefix": MemoryLayout<weir_prefix>.size, "weir_destination": MemoryLayout<weir_destination>.size,
         "weir_route": MemoryLayout<weir_route>.size, "weir_user_port": MemoryLayout<weir_user_port>.size,

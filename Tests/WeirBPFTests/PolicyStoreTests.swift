@@ -44,8 +44,41 @@ struct PolicyStoreTests {
         #expect(try second.place(policies) == slots)
         #expect(try spares.contains(second.place(Self.policy(outbound: 16000))))
         try second.release(keeping: [slots[0]])
+        second.settle()
         #expect(try slots.filter { try Self.hasPolicy(maps, $0) } == [slots[0]])
         #expect(try Set(maps.prefixes.walk(weir_prefix.self).map(\.policy)) == [slots[0]])
+    }
+
+    /// One workload that changes its policy for ever takes some slots, whoever waits for programs that read an old one.
+    @Test func changesWithoutEndFindSlots() throws {
+        let maps = try Interceptor.loadPrivately().maps
+        let store = try PolicyStore(maps)
+        for number in 0..<(Int(WEIR_MAX_POLICIES) + 200) {
+            try store.release(keeping: [try store.place(Self.policy(outbound: UInt16(1000 + number)))])
+        }
+        store.settle()
+        let filled = try (0..<UInt32(WEIR_MAX_POLICIES)).filter { slot in
+            switch try maps.content(of: slot) {
+            case .filled, .changing: true
+            case .empty, .spare: false
+            }
+        }
+        #expect(filled.count == 1)
+        #expect(try maps.prefixes.walk(weir_prefix.self).count == 1)
+    }
+
+    /// A policy that would take more of a map than its share is refused before anything of it is written.
+    @Test func noPolicyTakesMoreThanItsShare() throws {
+        let maps = try Interceptor.loadPrivately().maps
+        let store = try PolicyStore(maps)
+        var specification = PolicySpecification(dialect: .kuma)
+        specification.outboundExcludePortsForUIDs = [
+            UserPorts(transports: [.tcp], ports: [PortRange(1, 65534)], users: 0...65535)
+        ]
+        let greedy = try PolicyCompiler.compile(specification)
+        #expect(throws: BPFError.self) { try store.place(greedy) }
+        #expect(try maps.userPorts.walk(weir_user_port.self).isEmpty)
+        _ = try store.place(Self.policy(outbound: 15001))
     }
 
     /// Ranges of another policy would decide with those of the next one in that slot.

@@ -39,7 +39,7 @@ struct RouteTests {
         #expect(Self.run("ip", ["netns", "add", name]) == 0)
         try Self.setUp(name)
         let namespace = try NetworkNamespace(path: "/run/netns/\(name)")
-        let routes = try namespace.enter { () throws(BPFError) in try RouteReader().read() }
+        let routes = try namespace.enter { () throws(BPFError) in try RouteReader().read().routes }
         let sources = try namespace.enter { () throws(BPFError) in Self.destinations.map(Self.source) }
         for (text, source) in zip(Self.destinations, sources) {
             let destination = try Address(parsing: text)
@@ -58,7 +58,7 @@ struct RouteTests {
         #expect(Self.run("ip", ["netns", "add", name]) == 0)
         try Self.setUp(name)
         let namespace = try NetworkNamespace(path: "/run/netns/\(name)")
-        let routes = try namespace.enter { () throws(BPFError) in try RouteReader().read() }
+        let routes = try namespace.enter { () throws(BPFError) in try RouteReader().read().routes }
         let own = [
             "10.1.0.2", "10.1.0.3", "10.2.0.2", "192.0.2.7", "127.0.0.1", "127.9.9.9", "::1", "2001:db8:1::2",
             "fd00:1::2", "2001:db8:3::9",
@@ -92,6 +92,38 @@ struct RouteTests {
         #expect(after.isDisjoint(with: prefixes) && after == Set(table.prefixes))
         try table.clear()
         #expect(try RouteTable.written(maps)[namespace.cookie] == nil)
+    }
+
+    /// Of more routes than its share a namespace's own addresses and the widest routes are known, and that is said.
+    @Test func moreThanItsShareIsCut() throws {
+        let name = "weir-test-\(getpid())-cut"
+        defer { Self.run("ip", ["netns", "delete", name]) }
+        #expect(Self.run("ip", ["netns", "add", name]) == 0)
+        try Self.setUp(name)
+        let namespace = try NetworkNamespace(path: "/run/netns/\(name)")
+        let all = try namespace.enter { () throws(BPFError) in try RouteReader().read() }
+        let most = all.routes.count - 2
+        let cut = try namespace.enter { () throws(BPFError) in try RouteReader().read(most: most) }
+        #expect(!all.isCut && cut.isCut)
+        #expect(cut.routes.count <= most)
+        #expect(try cut.routes[CIDR(parsing: "0.0.0.0/0")] != nil)
+    }
+
+    /// What a process left that died between a namespace's routes and its entry.
+    @Test func entriesOfNobodyGo() throws {
+        let names = ["weir-test-\(getpid())-nobody", "weir-test-\(getpid())-somebody"]
+        defer { for name in names { Self.run("ip", ["netns", "delete", name]) } }
+        let maps = try Interceptor.loadPrivately().maps
+        var cookies: [UInt64] = []
+        for name in names {
+            #expect(Self.run("ip", ["netns", "add", name]) == 0)
+            let namespace = try NetworkNamespace(path: "/run/netns/\(name)")
+            cookies.append(namespace.cookie)
+            try RouteTable(namespace, maps).synchronize(namespace)
+        }
+        #expect(try Set(RouteTable.written(maps).keys) == Set(cookies))
+        #expect(try RouteTable.reap(keeping: [cookies[1]], maps) == 1)
+        #expect(try Set(RouteTable.written(maps).keys) == [cookies[1]])
     }
 
     /// What getsockname() says after connect() of a datagram socket, which chooses as TCP does and sends nothing.

@@ -111,9 +111,9 @@ struct DialTests {
     }
 
     @Test(.enabled(if: geteuid() == 0, "needs CAP_NET_ADMIN"))
-    func outgoingSocketsCarryTheMark() async throws {
+    func outgoingSocketsArePrepared() async throws {
         let listener = try Peer.listening()
-        try await Harness.run(origin: listener.local, configure: { $0.mark = 0x8000_57ab }) { harness in
+        try await Harness.run(origin: listener.local, configure: { $0.markDials(0x8000_57ab) }) { harness in
             let client = try harness.connect()
             let dialed = try await blocking { try listener.accept() }
             let (from, to) = try (dialed.remote, listener.local)

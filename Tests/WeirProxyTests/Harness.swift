@@ -100,3 +100,16 @@ func echo(_ peer: Peer) throws {
     }
     try peer.endOutput()
 }
+
+extension RelayProxyConfiguration {
+    /// Gives the sockets that dial a mark, by which rules of netfilter know them.
+    mutating func markDials(_ mark: UInt32) {
+        prepareDial = { descriptor in
+            var mark = mark
+            let size = socklen_t(MemoryLayout.size(ofValue: mark))
+            guard setsockopt(descriptor, SOL_SOCKET, SO_MARK, &mark, size) == 0 else {
+                throw IOError(errnoCode: errno, reason: "SO_MARK")
+            }
+        }
+    }
+}

@@ -52,7 +52,7 @@ struct NamespaceTests {
             origin: nil, listen: [listen],
             configure: {
                 $0.networkNamespace = namespace.descriptor
-                $0.mark = 0x57
+                $0.markDials(0x57)
             }
         ) { harness in
             let family = origin.protocol == .inet6 ? "ip6" : "ip"

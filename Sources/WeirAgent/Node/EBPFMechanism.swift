@@ -50,7 +50,7 @@ final class EBPFMechanism {
         try keepRoutes(of: resolved, watching: watching)
         let slot = if let prepared { prepared } else { try table.policies.place(resolved.policy) }
         if let keeper = routes[resolved.cookie] {
-            try InterfaceTable.synchronize(
+            keeper.areInterfacesCut = try InterfaceTable.synchronize(
                 keeper.namespace, policy: resolved.policy, slot: slot, interceptor.maps)
         }
         let id = try table.register(
@@ -100,6 +100,14 @@ final class EBPFMechanism {
         }
     }
 
+    /// Forgets listeners of the proxy at the ports that it had with an earlier policy.
+    func forgetListeners(of resolved: ResolvedWorkload, with earlier: CompiledPolicy) throws(BPFError) {
+        let policy = resolved.policy
+        let present = Set([policy.inboundPort, policy.outboundPort].compactMap(\.self))
+        let old = Set([earlier.inboundPort, earlier.outboundPort].compactMap(\.self)).subtracting(present)
+        if !old.isEmpty { try interceptor.maps.forgetListeners(at: old, in: resolved.cookie) }
+    }
+
     /// The port of a workload's fallback proxy as the kernel has it, in host order.
     func fallbackPort(of key: WorkloadKey) throws(BPFError) -> UInt16? {
         guard let port = try table.value(of: key)?.fallback_port, port != 0 else { return nil }
@@ -111,6 +119,27 @@ final class EBPFMechanism {
         if resolved.isPod { try forgetNamespace(resolved.cookie) }
         if let cgroup = resolved.proxyCgroup { try table.remove(.cgroup(cgroup)) }
     }
+
+    /// Takes back what was done for a workload that could not be entered.
+    /// - Parameter used: the namespaces of those that are.
+    func undo(_ resolved: ResolvedWorkload, keeping used: Set<UInt64>) {
+        try? remove(resolved)
+        try? forgetRoutes(keeping: used)
+        try? table.releasePolicies()
+    }
+
+    /// Removes what stands in the kernel of namespaces in which no workload is registered: a process may have died
+    /// between its routes and its entry.
+    func reap() throws(BPFError) {
+        let used = try Set(interceptor.maps.pods.walk(UInt64.self)).union(routes.keys)
+        inherited = inherited.filter { $0.key == 0 || used.contains($0.key) }
+        let count = try RouteTable.reap(keeping: used, interceptor.maps)
+        try InterfaceTable.reap(keeping: used, interceptor.maps)
+        if count > 0 { logger.info("removed routes of namespaces that are gone", metadata: ["count": "\(count)"]) }
+    }
+
+    /// What of a namespace is more than its share of the maps, as a sentence; nil: all of it is known.
+    func limit(of cookie: UInt64) -> String? { routes[cookie]?.limit }
 
     /// Removes what an earlier agent registered and this configuration does not have.
     /// - Parameter proxies: cgroups of the proxies of workloads that stay.
@@ -131,7 +160,12 @@ final class EBPFMechanism {
             keeper.monitor = try NamespaceMonitor(keeper.namespace, .routes) { changed(cookie) }
         }
         // After the monitor is there, which tells what changes from then on.
-        try keeper.table.synchronize(keeper.namespace)
+        do {
+            try keeper.table.synchronize(keeper.namespace)
+        } catch {
+            try? keeper.table.clear()
+            throw error
+        }
         routes[resolved.cookie] = keeper
     }
 
@@ -143,7 +177,8 @@ final class EBPFMechanism {
             try keeper.table.synchronize(keeper.namespace)
             for policy in policies {
                 let slot = try table.policies.place(policy)
-                try InterfaceTable.synchronize(keeper.namespace, policy: policy, slot: slot, interceptor.maps)
+                keeper.areInterfacesCut = try InterfaceTable.synchronize(
+                    keeper.namespace, policy: policy, slot: slot, interceptor.maps)
             }
         } catch {
             logger.error("routes not read", metadata: ["namespace": "\(keeper.namespace.path)", "error": "\(error)"])

@@ -1,4 +1,3 @@
-import CWeirABI
 import Glibc
 import Logging
 import NIOCore
@@ -26,6 +25,8 @@ final class FallbackProxy: Sendable {
         /// The port to take; nil for any free one.
         var port: UInt16?
         var log: AccessLog?
+        /// Where its own connections would be intercepted, by whom.
+        var maps: Maps?
     }
 
     /// Listens. A port that somebody else takes between the choice and the bind is given up for another.
@@ -51,8 +52,7 @@ final class FallbackProxy: Sendable {
         configuration.idleTimeout = options.limits.idleTimeout
         configuration.maxConnections = min(options.limits.maxConnections, FileLimit.raise(spare: 128) / 2)
         configuration.networkNamespace = options.namespace
-        // Outside a pod the cgroup tells the proxy's sockets from the workload's, and a mark could meet routing rules.
-        configuration.mark = options.namespace == nil ? nil : UInt32(WEIR_MARK)
+        if let maps = options.maps { configuration.prepareDial = { try maps.noteOwn($0) } }
         var logger = Logger(label: "weir.proxy")
         logger.logLevel = .warning
         let log = options.log

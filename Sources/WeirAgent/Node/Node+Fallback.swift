@@ -32,7 +32,8 @@ extension Node {
         options.limits = configuration.proxy
         options.log = accessLog
         options.port = port
-        if resolved.isPod { options.namespace = namespace.descriptor.raw }
+        // Outside a pod the cgroup tells the proxy's sockets from the workload's.
+        if resolved.isPod { (options.namespace, options.maps) = (namespace.descriptor.raw, interceptor?.maps) }
         let new = try await FallbackProxy.start(options)
         present?.retire(isReplaced: true)
         return new

@@ -33,7 +33,13 @@ extension Node {
         if try Host.mountBPFFileSystem(at: new.agent.bpffs) {
             logger.notice("mounted the BPF file system", metadata: ["path": "\(new.agent.bpffs)"])
         }
-        return try Interceptor.install(pins, cgroup: new.agent.cgroup)
+        let installed = try Interceptor.install(pins, cgroup: new.agent.cgroup, launcher: launcher)
+        if let why = installed.whyCharged {
+            logger.warning(
+                "what pods' sockets take of the maps is charged to this process's memory limit",
+                metadata: ["reason": "\(why)"])
+        }
+        return installed
     }
 
     /// What this workload is intercepted with.

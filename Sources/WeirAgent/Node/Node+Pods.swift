@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import WeirBPF
 import WeirCore
@@ -21,7 +22,14 @@ extension Node {
                     + "select it once")
         }
         if choice(of: workload, configuration).mechanism == .nftables { try requireNFT(resolved) }
-        try await put(resolved, watching: true, isEmpty: isEmpty)
+        // Its earlier policy goes, and no other pod waits for that.
+        defer { try? ebpf?.table.releasePolicies() }
+        do {
+            try await put(resolved, watching: true, isEmpty: isEmpty)
+        } catch let error as BPFError where error.code == E2BIG {
+            // More than its share, which another try does not change.
+            throw InvalidValue("\(error)")
+        }
     }
 
     /// Forgets a pod and lets go of its namespace.
@@ -55,6 +63,7 @@ extension Node {
             try takeOver()
             try removeStrangers(keeping: workloads.values.map(\.resolved))
             try forgetUnused()
+            try ebpf?.reap()
         } catch {
             guard unsettled != "\(error)" else { return }
             unsettled = "\(error)"

@@ -7,6 +7,19 @@ extension Node {
     func routesChanged(_ cookie: UInt64) {
         let policies = workloads.values.filter { $0.resolved.cookie == cookie }.map(\.resolved.policy)
         ebpf?.synchronizeRoutes(cookie, policies)
+        noteExcess(cookie)
+    }
+
+    /// Says once when a namespace has come to have more than its share.
+    func noteExcess(_ cookie: UInt64) {
+        let excess = ebpf?.limit(of: cookie)
+        for present in workloads.values where present.resolved.cookie == cookie && present.excess != excess {
+            present.excess = excess
+            guard let excess else { continue }
+            logger.warning(
+                "not all of a namespace is known",
+                metadata: ["workload": "\(present.resolved.workload.name)", "reason": "\(excess)"])
+        }
     }
 
     /// When this returns, nothing is put back or followed any more: whoever stopped the agent may be about to remove it
@@ -26,6 +39,19 @@ extension Node {
             await takeOverAbsent()
             for present in workloads.values { await restoreRules(of: present) }
             ebpf?.wakeWriters()
+            reap()
+        }
+    }
+
+    /// Looks through all entries once a minute.
+    private func reap() {
+        upkeeps += 1
+        guard upkeeps % 30 == 0, !keepsStrangers, !isLeftAlone else { return }
+        do {
+            try ebpf?.table.releasePolicies()
+            try ebpf?.reap()
+        } catch {
+            logger.error("what namespaces left was not removed", metadata: ["error": "\(error)"])
         }
     }
 

@@ -29,8 +29,12 @@ public actor Node {
     public internal(set) var notInForce: [String] = []
     /// How often what was put back.
     var repairs: [Restoration.Subject: UInt64] = [:]
+    /// How often the upkeep has been done.
+    var upkeeps = 0
     private(set) var configuration = Configuration()
     let loaded: Interceptor?
+    /// The path of `weir`, where this process is one.
+    let launcher: String?
     /// Since when this process sees installations that were taken over from.
     var predecessorsSince: ContinuousClock.Instant?
     /// What the kernel's self-test said; nil while nothing asks for acceleration, or may.
@@ -41,10 +45,12 @@ public actor Node {
 
     /// - Parameter loaded: programs to use; nil: those of `pins`, which are installed when a workload wants them.
     public init(
-        _ pins: PinDirectory, logger: Logger, accessLog: AccessLog? = nil, loaded: Interceptor? = nil
+        _ pins: PinDirectory, logger: Logger, accessLog: AccessLog? = nil, loaded: Interceptor? = nil,
+        launcher: String? = nil
     ) {
         self.pins = pins
         self.loaded = loaded
+        self.launcher = launcher
         self.logger = logger
         self.accessLog = accessLog
         namespaces = NFTMechanism(pins)
@@ -125,6 +131,9 @@ public actor Node {
         for one in resolved + moved { try await put(one, slot: slots[one.key], watching: watching) }
         if !keepsStrangers { try takeOver() }
         try forgetUnused()
+        if !keepsStrangers { try ebpf?.reap() }
+        // Nobody stays to do it.
+        if !watching { ebpf?.table.policies.settle() }
     }
 
     /// Policies, counters and routes that no workload needs any more.
@@ -159,12 +168,33 @@ public actor Node {
         }
         let fallbackPort = try fallbackPort(for: resolved)
         let (acceleration, limit) = try acceleration(of: resolved, ebpf)
+        do {
+            try await enter(
+                resolved, ebpf, slot, choice, fallbackPort, acceleration, limit, watching: watching, isEmpty: isEmpty,
+                anew: anew)
+        } catch {
+            if workloads[resolved.identifier] == nil {
+                ebpf.undo(resolved, keeping: Set(workloads.values.map(\.resolved.cookie)))
+            }
+            throw error
+        }
+        noteExcess(resolved.cookie)
+    }
+
+    private func enter(
+        _ resolved: ResolvedWorkload, _ ebpf: EBPFMechanism, _ slot: UInt32?, _ choice: MechanismChoice,
+        _ fallbackPort: UInt16?, _ acceleration: AccelerationScope, _ limit: String?, watching: Bool, isEmpty: Bool,
+        anew: Bool
+    ) async throws {
         let id = try ebpf.enter(
             resolved, prepared: slot, fallbackPort: fallbackPort, acceleration: acceleration,
             budget: resolved.workload.accelerationBudget ?? configuration.accelerationBudget, watching: watching)
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
         try ebpf.steer(resolved, id: id, isEmpty: isEmpty)
+        if resolved.isPod, let earlier = workloads[resolved.identifier]?.resolved.policy {
+            try ebpf.forgetListeners(of: resolved, with: earlier)
+        }
         let hasRules = try resolved.isPod && complement(resolved, anew: anew)
         let workload = NodeWorkload(resolved, id: id, choice: choice, fallback: fallback)
         workload.limit = limit

@@ -23,6 +23,8 @@ final class NodeWorkload {
     var lostRules: String?
     /// Why the short cut does less for it than it asks for.
     var limit: String?
+    /// What of its namespace is more than its share, and so not known.
+    var excess: String?
 
     init(_ resolved: ResolvedWorkload, id: UInt32, choice: MechanismChoice, fallback: FallbackProxy?) {
         self.resolved = resolved
@@ -36,7 +38,7 @@ final class NodeWorkload {
         AgentStatus.WorkloadStatus(
             id: id, name: resolved.workload.name, selector: "\(resolved.workload.selector)",
             mesh: resolved.workload.mesh ?? "custom", mechanism: choice.mechanism.rawValue, because: choice.because,
-            problem: problem ?? lostRules, limit: limit, fallbackConnections: fallback?.counters.accepted,
+            problem: problem ?? lostRules, limit: limit ?? excess, fallbackConnections: fallback?.counters.accepted,
             proxy: resolved.proxyIdentity)
     }
 

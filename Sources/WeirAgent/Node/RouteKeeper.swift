@@ -1,3 +1,4 @@
+import CWeirABI
 import WeirBPF
 import WeirCore
 
@@ -6,6 +7,8 @@ final class RouteKeeper {
     let namespace: NetworkNamespace
     let table: RouteTable
     var monitor: NamespaceMonitor?
+    /// Whether its policy names more of its interfaces than its share.
+    var areInterfacesCut = false
 
     /// - Parameters:
     ///   - written: what an earlier process wrote for the namespace.
@@ -13,5 +16,16 @@ final class RouteKeeper {
     init(_ path: String, _ maps: Maps, written: [CIDR], near: [CIDR]) throws(BPFError) {
         namespace = try NetworkNamespace(path: path)
         table = RouteTable(namespace, maps, written: written, near: near)
+    }
+
+    /// What of the namespace is not known, because it is more than its share of the maps.
+    var limit: String? {
+        if table.isCut {
+            return "its namespace has more than \(WEIR_SHARE_ROUTES) routes; those with the longest prefixes are not "
+                + "known, and connections there may show another source address: remove some"
+        }
+        guard areInterfacesCut else { return nil }
+        return "its policy names more than \(WEIR_SHARE_INTERFACES / 2) of its namespace's interfaces; the others are "
+            + "decided as if it did not: remove some"
     }
 }

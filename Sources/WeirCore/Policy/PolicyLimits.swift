@@ -1,13 +1,15 @@
+import CWeirABI
+
 /// What one workload's policy may take of the room that all of a node share, and of the agent's time. Over a limit is an
 /// error of that workload alone, found before anything reaches a map. No list is limited below 10,000 entries.
 public enum PolicyLimits {
-    /// `weir_prefixes` has room for 64 such policies. A pod's annotations hold some 30,000 at the most.
-    public static let prefixes = 65_536
-    /// `weir_owners` has room for 64 such policies.
-    public static let owners = 16_384
-    /// Entries of `weir_uports`, which are of one user and protocol, and a power of two of ports. The map has room for 32
-    /// such policies; 10,000 ports of a user, of both protocols, are 20,000.
-    public static let userPorts = 32_768
+    /// Ranges of all lists together, which stand in `weir_prefixes`. A pod's annotations hold some 30,000 at the most.
+    public static let prefixes = Int(WEIR_SHARE_PREFIXES)
+    /// Users and groups together, which stand in `weir_owners`.
+    public static let owners = Int(WEIR_SHARE_OWNERS)
+    /// Entries of `weir_uports`, which are of one user and protocol, and a power of two of ports. 10,000 ports of a user, of
+    /// both protocols, are 20,000.
+    public static let userPorts = Int(WEIR_SHARE_USER_PORTS)
     /// Each is tried for each interface of the namespace, and written into the nftables rules.
     public static let interfaces = 16_384
     /// Of a list of ports. There are no more ports, so a longer one repeats itself.
@@ -30,16 +32,26 @@ public enum PolicyLimits {
             (specification.inboundIncludePorts.list, .inboundIncludePorts),
             (specification.inboundExcludePorts, .inboundExcludePorts),
         ] { try check(list.count, ports, "ports", setting) }
+        var (ranges, ids) = (0, 0)
         for (list, setting) in [
             (specification.outboundIncludeRanges.list, Setting.outboundIncludeRanges),
             (specification.outboundExcludeRanges, .outboundExcludeRanges),
             (specification.inboundExcludeSources, .inboundExcludeSources),
-        ] { try check(list.count, prefixes, "ranges", setting) }
-        if case .servers(let servers) = specification.dns { try check(servers.count, prefixes, "servers", .dns) }
-        let groups = specification.ownerGroupsInclude.list.count + specification.ownerGroupsExclude.count
-        try check(groups, owners, "groups", .ownerGroupsInclude)
-        try check(specification.proxyUIDs.count, owners, "uids", .proxyUIDs)
-        try check(specification.proxyGIDs.count, owners, "gids", .proxyGIDs)
+        ] {
+            ranges += list.count
+            try check(ranges, prefixes, "ranges", setting)
+        }
+        if case .servers(let servers) = specification.dns {
+            try check(ranges + servers.count, prefixes, "ranges and servers", .dns)
+        }
+        for (count, setting) in [
+            (specification.ownerGroupsInclude.list.count + specification.ownerGroupsExclude.count,
+                Setting.ownerGroupsInclude),
+            (specification.proxyUIDs.count, .proxyUIDs), (specification.proxyGIDs.count, .proxyGIDs),
+        ] {
+            ids += count
+            try check(ids, owners, "users and groups", setting)
+        }
         try check(specification.excludeInterfaces.count, interfaces, "interfaces", .excludeInterfaces)
         try check(specification.virtualInterfaces.count, interfaces, "interfaces", .virtualInterfaces)
         try check(

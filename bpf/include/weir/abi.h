@@ -37,7 +37,7 @@
 #include <weir/attempt.h>
 
 /* Raised when a map's key, value or meaning changes; kept in weir_settings. */
-#define WEIR_ABI_VERSION 7
+#define WEIR_ABI_VERSION 8
 
 /* The only entry of weir_settings. */
 struct weir_settings {

@@ -30,6 +30,7 @@ struct weir_origin {
 	__u32 workload;
 	__u32 flags;		/* enum weir_socket_flag: those that the accepted socket gets */
 	__u32 isn;		/* the client's initial sequence number */
+	__u32 share;		/* weir_workload.share */
 };
 
 /* Value of weir_clients: who sent the SYN with this sequence number. */
@@ -50,6 +51,7 @@ enum weir_socket_flag {
 	WEIR_SOCKET_LANDED = 1 << 6,	/* its getsockname() gives the first address of the interface it came in by */
 	WEIR_SOCKET_BORROWED = 1 << 7,	/* calls its own namespace from an address that may not be of it (TPROXY) */
 	WEIR_SOCKET_TAKER = 1 << 8,	/* a listener that inbound connections are steered to, or accepted by one */
+	WEIR_SOCKET_OWN = 1 << 9,	/* of Weir's own proxy: user has said so, who alone can write here */
 };
 
 /* Value of weir_socks: what is known of one socket, and dies with it. */
@@ -62,7 +64,7 @@ struct weir_socket {
 	__be16 origin_port;
 	__u8 direction;
 	__u8 pad;
-	__u32 pad2;
+	__u32 share;		/* weir_workload.share */
 	__u64 started_ns;	/* CLOCK_MONOTONIC */
 };
 

@@ -19,6 +19,8 @@ struct weir_end {
 	__u8 role;	/* enum weir_end_role */
 	__u8 side;	/* 0 if it called connect(), else 1 */
 	__u16 pad;
+	__u32 share;	/* weir_workload.share */
+	__u32 pad2;
 };
 
 /* One of the two sockets of weir_pair. */
@@ -45,7 +47,7 @@ struct weir_pair {
 	__u8 remote[16];
 	__be16 local_port;
 	__be16 remote_port;
-	__u32 pad;
+	__u32 share;	/* of the workload that called connect() */
 };
 
 #endif

@@ -6,8 +6,6 @@
 #include <linux/types.h>
 #include <weir/limits.h>
 
-#define WEIR_MARK 0x77656972	/* SO_MARK of the sockets of Weir's own proxy inside a workload's namespace: "weir" */
-
 enum weir_when_proxy_down {
 	WEIR_DOWN_REFUSE = 0,
 	WEIR_DOWN_FALLBACK = 1,
@@ -43,7 +41,19 @@ struct weir_workload {
 	__u64 since_ns;		/* CLOCK_REALTIME */
 	__u32 acceleration;	/* enum weir_acceleration; 0 in weir_cgroups */
 	__u32 budget;		/* bytes that a socket of it may have unread before messages to it take the stack */
+	__u32 share;		/* index of weir_shares */
+	__u32 pad;
 	char name[WEIR_NAME_SIZE];
+};
+
+/* Value of weir_shares: what a workload takes of maps that are one for the node.  Nobody else is refused when it has
+ * its whole share. */
+struct weir_share {
+	__u32 workload;		/* whose it is; what belongs to an earlier one is not counted */
+	__u32 handshakes;	/* its entries of weir_origins */
+	__u32 pairs;		/* its entries of weir_pairs */
+	__u32 records;		/* that it wrote in this window while weir_flows was half full */
+	__u64 window;		/* WEIR_RECORD_WINDOW since boot */
 };
 
 /* Key of weir_routes: the namespace's own routing, as far as decisions need it.  Under cookie 0, which no namespace
