@@ -194,7 +194,7 @@ public actor Agent {
 
     func metrics() async throws -> String {
         let installed = Installed(interceptor: await node.interceptor, namespaces: node.namespaces)
-        return try Metrics.text(installed, await node.tested)
+        return try Metrics.text(installed, await node.tested, skippedObjects: await pods?.oddCount)
     }
 
     private static func now() -> Double {

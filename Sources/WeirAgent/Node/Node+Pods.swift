@@ -5,13 +5,13 @@ import WeirCore
 /// Pods come one by one, beside the workloads of the file.
 extension Node {
     /// Registers a pod, or gives it another policy. When this returns, the kernel decides its connections by it.
+    /// - Parameter resolved: compiled by whoever calls, because others wait while this is done.
     /// - Parameter isEmpty: whether nothing runs in it yet.
-    func putPod(_ workload: Workload, in held: HeldNamespace, isEmpty: Bool) async throws {
-        try await turnstile.pass { try await enter(workload, in: held, isEmpty: isEmpty) }
+    func putPod(_ resolved: ResolvedWorkload, isEmpty: Bool) async throws {
+        try await turnstile.pass { try await enter(resolved, isEmpty: isEmpty) }
     }
 
-    private func enter(_ workload: Workload, in held: HeldNamespace, isEmpty: Bool) async throws {
-        let resolved = try ResolvedWorkload(workload, held: held)
+    private func enter(_ resolved: ResolvedWorkload, isEmpty: Bool) async throws {
         let other = workloads.values.first {
             $0.resolved.key == resolved.key && $0.resolved.identifier != resolved.identifier
         }
@@ -20,7 +20,7 @@ extension Node {
                 "its network namespace is that of the workload \(other.resolved.workload.name) already; "
                     + "select it once")
         }
-        if choice(of: workload, configuration).mechanism == .nftables { try requireNFT(resolved) }
+        if choice(of: resolved.workload, configuration).mechanism == .nftables { try requireNFT(resolved) }
         try await put(resolved, watching: true, isEmpty: isEmpty)
     }
 

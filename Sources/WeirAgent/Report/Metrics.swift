@@ -6,7 +6,10 @@ enum Metrics {
     static let contentType = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
     /// - Parameter acceleration: nil when the self-test has not run.
-    static func text(_ installed: Installed, _ acceleration: AccelerationStatus?) throws -> String {
+    /// - Parameter skippedObjects: nil when no pods are followed.
+    static func text(
+        _ installed: Installed, _ acceleration: AccelerationStatus?, skippedObjects: Int? = nil
+    ) throws -> String {
         let report = try StatsReport.read(installed, nil)
         let (own, paths) = (report.rows, report.paths)
         let rows = try installed.interceptor?.maps.readCounters() ?? []
@@ -45,6 +48,10 @@ enum Metrics {
         family(&out, "weir_acceleration_allowed", "gauge", "What the kernel's self-test allows the short cut to do.")
         for one in acceleration?.test?.permissions ?? [] {
             out += "weir_acceleration_allowed{use=\"\(one.use.title)\"} \(one.refusal == nil ? 1 : 0)\n"
+        }
+        if let skippedObjects {
+            family(&out, "weir_pod_objects_skipped", "counter", "Objects of the API server that cannot be read.")
+            out += "weir_pod_objects_skipped_total \(skippedObjects)\n"
         }
         family(&out, "weir_build", "info", "This build.")
         out += "weir_build_info{version=\"\(WeirVersion.current)\"} 1\n"
