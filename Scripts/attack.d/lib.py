@@ -122,6 +122,35 @@ class Attack:
         _, text = self.weir("stats", "-o", "json")
         return sum(row["counter"]["connections"] for row in json.loads(text)["rows"]
                    if row["workload"] == workload and row["counter"]["reason"] == reason)
+    def identities(self):
+        """What is intercepted, by name: "netns:COOKIE"."""
+        status, text = self.weir("workloads", "-o", "json")
+        return {one["name"]: one["identity"] for one in json.loads(text)["workloads"]}
+
+    def cookie(self, namespace):
+        """A namespace as `identities` has it (SO_NETNS_COOKIE)."""
+        script = "import socket; print(int.from_bytes(socket.socket().getsockopt(1, 71, 8), 'little'))"
+        command = ["nsenter", f"--net=/run/netns/{namespace}", "/usr/bin/python3", "-c", script]
+        return "netns:" + subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def pod_process(self, uid, namespace, *command, owner=0, user=0):
+        """Starts a process as a runtime does, in the cgroup of a pod's name below a folder of somebody's."""
+        root = next(p for p in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup") if os.path.exists(f"{p}/cgroup.procs"))
+        path = f"{root}/{self.pins}-{owner}"
+        for one in (path, f"{path}/kubepods", f"{path}/kubepods/pod{uid}"):
+            if not os.path.exists(one):
+                os.mkdir(one)
+                os.chown(one, owner, owner)
+                self.cgroups.insert(0, one)
+        join = f'echo $$ > {one}/cgroup.procs; exec setpriv --reuid {user} --regid {user} --clear-groups "$@"'
+        return self.inside(namespace, "sh", "-c", join, "sh", *command)
+
+    def eventually(self, body, what, seconds=20):
+        """Waits until it is so."""
+        end = time.monotonic() + seconds
+        while not body():
+            self.require(time.monotonic() < end, what)
+            time.sleep(0.05)
 
     # Who attacks, and beside whom
 
@@ -203,6 +232,21 @@ class FakeServer:
     def put(self, pod):
         self.post("/fake/put", pod)
         return pod
+
+    def line(self, text):
+        """A line of the watches, as it is."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("POST", "/fake/line", text.encode("latin-1"))
+        connection.getresponse().read()
+        connection.close()
+
+    def requests(self):
+        """The targets of all requests, in order."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("GET", "/fake/requests")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return text.split("\n")
 
 
 def pod(name, annotations=None, labels=None, uid=None, containers=None, sidecar=True):

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/membarrier.h>
+#include <linux/nsfs.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,6 +26,20 @@
 int weir_wait_for_programs(void)
 {
 	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) ? -errno : 0;
+}
+
+int weir_namespace_owner(int namespace, uint64_t *inode)
+{
+	struct stat info;
+	int error, owner = ioctl(namespace, NS_GET_USERNS);
+
+	if (owner < 0)
+		return -errno;
+	error = fstat(owner, &info) ? -errno : 0;
+	close(owner);
+	if (!error)
+		*inode = info.st_ino;
+	return error;
 }
 
 int weir_netns_enter(int netns)

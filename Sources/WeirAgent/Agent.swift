@@ -237,7 +237,9 @@ public actor Agent {
     /// Not on the actor, which has others to answer.
     nonisolated func metrics() async throws -> String {
         let installed = Installed(interceptor: await node.interceptor, namespaces: node.namespaces)
-        return try Metrics.text(installed, await node.tested, await node.repairs)
+        return try Metrics.text(
+            installed, await node.tested, await node.repairs, skippedObjects: await pods?.oddCount,
+            absent: await node.absent.count)
     }
 
     /// Nil: everything is.

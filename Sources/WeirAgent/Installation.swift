@@ -17,6 +17,7 @@ public enum Installation {
         let isThere = pins.exists || !pins.leftovers().isEmpty || !pins.predecessors().isEmpty
         let count = Interceptor.uninstall(pins)
         let namespaces = try NFTMechanism(pins).removeAll()
+        SandboxNotes(pins).removeAll()
         let runs = RunLeftovers.remove()
         unlink(agent.socket)  // a killed agent's
         let isAnything = isThere || count > 0 || hadPlugin || runs > 0 || namespaces > 0 || replaced > 0

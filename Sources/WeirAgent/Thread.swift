@@ -9,18 +9,27 @@ enum Thread {
     }
 
     static func start(_ run: @escaping @Sendable () -> Void) {
+        // No thread means no memory for a stack; nothing that follows could work.
+        precondition(tryStart(run), "cannot start a thread")
+    }
+
+    /// - Returns: false when there is no memory for its stack, or no number for it.
+    static func tryStart(_ run: @escaping @Sendable () -> Void) -> Bool {
         var thread = pthread_t()
-        let body = Unmanaged.passRetained(Body(run)).toOpaque()
+        let body = Unmanaged.passRetained(Body(run))
         let error = pthread_create(
             &thread, nil,
             { argument in
                 guard let argument else { return nil }
                 Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
                 return nil
-            }, body)
-        // No thread means no memory for a stack; nothing that follows could work.
-        precondition(error == 0, "cannot start a thread")
+            }, body.toOpaque())
+        guard error == 0 else {
+            body.release()
+            return false
+        }
         pthread_detach(thread)
+        return true
     }
 }
 

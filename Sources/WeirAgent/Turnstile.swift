@@ -4,6 +4,9 @@ final class Turnstile {
     private var isTaken = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
+    /// Nobody passes or waits.
+    var isFree: Bool { !isTaken }
+
     func pass<Result>(
         isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Result
     ) async rethrows -> Result {

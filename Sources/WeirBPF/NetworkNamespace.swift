@@ -58,6 +58,13 @@ public struct NetworkNamespace: ~Copyable, Sendable {
         return stat(path, &info) == 0 ? UInt64(info.st_ino) : nil
     }
 
+    /// Whether it was made in the user namespace of this process, as runtimes make those of pods. What `unshare -Urn`
+    /// makes, for which nobody needs a privilege, belongs to another.
+    public var isOwnedHere: Bool {
+        var owner: UInt64 = 0
+        return weir_namespace_owner(descriptor.raw, &owner) == 0 && owner == Self.inode(of: "/proc/self/ns/user")
+    }
+
     /// Runs `body` on this thread inside the namespace, and comes back.
     public func enter<Result>(_ body: () throws(BPFError) -> Result) throws(BPFError) -> Result {
         let home = try Descriptor(path: "/proc/thread-self/ns/net")

@@ -42,34 +42,56 @@ public final class APIServer: Sendable {
     }
 
     /// One pod, as it is now.
-    /// - Throws: `APIError`, not found included, or what kept the server from being reached.
+    /// - Throws: `APIError`, not found included, an `OddPod`, or what kept the server from being reached.
     public func pod(namespace: String, name: String) async throws -> Pod {
+        guard PodName.isName(namespace), PodName.isName(name) else {
+            throw APIError(code: 404, message: "no pod has such a name")
+        }
         let response = try await get("/api/v1/namespaces/\(namespace)/pods/\(name)", timeout: .seconds(10))
-        let body = try await response.body.collect(upTo: Self.objectLimit)
-        return try JSONDecoder().decode(Pod.self, from: body)
+        let body = Data(buffer: try await response.body.collect(upTo: Self.objectLimit))
+        do {
+            return try JSONDecoder().decode(Pod.self, from: body)
+        } catch {
+            throw OddPod(object: OddObject(error, in: body))
+        }
     }
 
     /// The pods of a node, one by one.
     /// - Parameter version: "0": what the server has in memory; nil: what is true now.
     /// - Returns: the version from which a watch goes on.
-    func listPods(node: String, version: String?, _ handle: (Pod) -> Void) async throws -> String {
+    func listPods(node: String, version: String?, _ handle: (Result<Pod, OddPod>) -> Void) async throws -> String {
         var query = Self.selector(node)
         if let version { query += "&resourceVersion=\(version)" }
         let response = try await get("/api/v1/pods?\(query)", timeout: .seconds(60))
-        var splitter = ObjectSplitter()
+        var splitter = ObjectSplitter(limit: Self.objectLimit)
         var listVersion: String?
         for try await chunk in response.body {
             for piece in splitter.add(chunk.readableBytesView) {
                 switch piece {
-                case .item(let bytes): handle(try JSONDecoder().decode(Pod.self, from: Data(bytes)))
+                case .item(let bytes): handle(Self.decode(Data(bytes)))
+                case .itemTooLong: handle(.failure(OddPod(object: OddObject(largerThan: Self.objectLimit))))
+                case .wholeTooLong: throw APIError(code: 502, message: "a list of pods with a head of no end")
                 case .whole(let bytes):
                     listVersion = try JSONDecoder().decode(List.self, from: Data(bytes)).metadata.resourceVersion
                 }
             }
         }
-        guard let listVersion else { throw APIError(code: 502, message: "a list of pods that ends in the middle") }
+        guard let listVersion, Self.isVersion(listVersion) else {
+            throw APIError(code: 502, message: "a list of pods that ends in the middle, or has no version")
+        }
         return listVersion
     }
+
+    private static func decode(_ object: Data) -> Result<Pod, OddPod> {
+        do {
+            return .success(try JSONDecoder().decode(Pod.self, from: object))
+        } catch {
+            return .failure(OddPod(object: OddObject(error, in: object)))
+        }
+    }
+
+    /// Whether it can stand in a query: versions are nobody's to look into, and numbers in fact.
+    static func isVersion(_ text: String) -> Bool { PodName.isUID(text) }
 
     /// Changes of a node's pods from a version on, until the server ends the watch or something fails.
     func watchPods(node: String, from version: String, _ handle: (WatchEvent) async -> Void) async throws {
@@ -79,15 +101,19 @@ public final class APIServer: Sendable {
             "watch=true&allowWatchBookmarks=true&timeoutSeconds=\(seconds)&resourceVersion=\(version)&"
             + Self.selector(node)
         let response = try await get("/api/v1/pods?\(query)", timeout: .seconds(Int64(seconds) + 30))
-        var splitter = ObjectSplitter()
+        var splitter = LineSplitter(limit: Self.objectLimit)
         for try await chunk in response.body {
-            for case .whole(let bytes) in splitter.add(chunk.readableBytesView) {
-                await handle(try WatchEvent(Data(bytes)))
+            for piece in splitter.add(chunk.readableBytesView) {
+                switch piece {
+                case .line(let bytes): await handle(try WatchEvent(Data(bytes)))
+                case .tooLong: await handle(.odd(OddObject(largerThan: Self.objectLimit)))
+                }
             }
         }
     }
 
-    private static let objectLimit = 4 << 20
+    /// Of one object, in bytes: twice what etcd takes.
+    static let objectLimit = 3 << 20
 
     private struct List: Decodable {
         struct Metadata: Decodable { let resourceVersion: String }
@@ -118,4 +144,10 @@ public final class APIServer: Sendable {
         }
         return response
     }
+}
+
+/// A pod of the API that cannot be read.
+public struct OddPod: Error, Sendable, CustomStringConvertible {
+    public let object: OddObject
+    public var description: String { object.sentence }
 }

@@ -1,13 +1,20 @@
-/// Cuts the JSON of an answer into objects while it arrives, so that no list has to be in memory as a whole.
+/// Cuts the JSON of a list into objects while it arrives, so that it does not have to be in memory as a whole.
 ///
-/// A watch is objects one after the other. A list is one object with an array "items"; its elements come out one by
-/// one, and then the object itself with the array empty. Only brackets and strings are looked at: what is no JSON
-/// fails when it is decoded.
+/// A list is one object with an array "items"; its elements come out one by one, and then the object itself with the
+/// array empty. Only brackets and strings are looked at: what is no JSON fails when it is decoded.
 struct ObjectSplitter {
     enum Piece: Equatable {
         case item([UInt8])
+        /// One that was longer than the limit; its bytes are not kept.
+        case itemTooLong
         case whole([UInt8])
+        /// The list without its items is longer than the limit.
+        case wholeTooLong
     }
+
+    /// Of an item, and of the list without its items, in bytes.
+    private let limit: Int
+    private var isItemTooLong = false
 
     /// Of the object that is being read, without the items.
     private var whole: [UInt8] = []
@@ -22,10 +29,16 @@ struct ObjectSplitter {
 
     private static let itemsKey = Array("\"items\"".utf8)
 
+    init(limit: Int) { self.limit = limit }
+
     /// - Returns: the objects that are complete with these bytes.
     mutating func add(_ bytes: some Sequence<UInt8>) -> [Piece] {
         var pieces: [Piece] = []
-        for byte in bytes { if let piece = add(byte) { pieces.append(piece) } }
+        for byte in bytes {
+            if let piece = add(byte) { pieces.append(piece) }
+            if whole.count > limit { return pieces + [.wholeTooLong] }
+            if item.count > limit { (isItemTooLong, item) = (true, []) }
+        }
         return pieces
     }
 
@@ -55,9 +68,11 @@ struct ObjectSplitter {
             depth += 1
             if opensItems { isInItems = true }
         case UInt8(ascii: "}"), UInt8(ascii: "]"):
+            // One that closes nothing.
+            guard depth > 0 else { return nil }
             depth -= 1
             if isInItems, depth > 1 {
-                item.append(byte)
+                if !isItemTooLong { item.append(byte) }
             } else {
                 isInItems = false
                 keep(byte)
@@ -72,7 +87,7 @@ struct ObjectSplitter {
     private mutating func keep(_ byte: UInt8) {
         if isInItems {
             // Commas and spaces between the items are nobody's.
-            if depth > 2 || byte == UInt8(ascii: "{") { item.append(byte) }
+            if !isItemTooLong, depth > 2 || byte == UInt8(ascii: "{") { item.append(byte) }
         } else {
             whole.append(byte)
         }
@@ -80,8 +95,11 @@ struct ObjectSplitter {
 
     private mutating func finish() -> Piece? {
         if isInItems, depth == 2 {
-            defer { item.removeAll(keepingCapacity: true) }
-            return .item(item)
+            defer {
+                item.removeAll(keepingCapacity: item.capacity <= 64 << 10)
+                isItemTooLong = false
+            }
+            return isItemTooLong ? .itemTooLong : .item(item)
         }
         guard depth == 0 else { return nil }
         defer {

@@ -1,20 +1,28 @@
 /// The part of a Pod (Kubernetes API, core/v1) that says whether and how its traffic is intercepted.
-public struct Pod: Decodable, Sendable {
+public struct Pod: Decodable, Hashable, Sendable {
     public var metadata: Metadata
     public var spec: Specification
     public var status: Status?
 
-    public struct Metadata: Decodable, Sendable {
+    public struct Metadata: Decodable, Hashable, Sendable {
         public var name: String
         public var namespace: String
         public var uid: String
         public var resourceVersion: String?
+        public var creationTimestamp: String?
+        /// Of labels and annotations, those that say something of interception.
         public var labels: [String: String]?
         public var annotations: [String: String]?
         public var deletionTimestamp: String?
+        public var ownerReferences: [Owner]?
     }
 
-    public struct Specification: Decodable, Sendable {
+    public struct Owner: Decodable, Hashable, Sendable {
+        public var kind: String
+        public var name: String
+    }
+
+    public struct Specification: Decodable, Hashable, Sendable {
         public var nodeName: String?
         public var hostNetwork: Bool?
         /// False: the pod has a user namespace, in which its users have other numbers than on the node.
@@ -25,12 +33,12 @@ public struct Pod: Decodable, Sendable {
     }
 
     /// Of a pod or of a container; a container's comes before its pod's.
-    public struct SecurityContext: Decodable, Sendable {
+    public struct SecurityContext: Decodable, Hashable, Sendable {
         public var runAsUser: Int64?
         public var runAsGroup: Int64?
     }
 
-    public struct Container: Decodable, Sendable {
+    public struct Container: Decodable, Hashable, Sendable {
         public var name: String
         public var args: [String]?
         public var env: [Variable]?
@@ -40,17 +48,17 @@ public struct Pod: Decodable, Sendable {
     }
 
     /// An environment variable; `value` is nil where the value comes from elsewhere.
-    public struct Variable: Decodable, Sendable {
+    public struct Variable: Decodable, Hashable, Sendable {
         public var name: String
         public var value: String?
     }
 
-    public struct Status: Decodable, Sendable {
+    public struct Status: Decodable, Hashable, Sendable {
         public var phase: String?
         public var podIP: String?
         public var podIPs: [IP]?
 
-        public struct IP: Decodable, Sendable {
+        public struct IP: Decodable, Hashable, Sendable {
             public var ip: String
         }
     }
@@ -67,11 +75,38 @@ extension Pod {
 
     public var annotations: [String: String] { metadata.annotations ?? [:] }
 
-    /// The uid in cgroup paths. The pod of a file on the node (a static pod) is in the API only as its mirror, with
-    /// another uid (kubernetes/kubernetes pkg/kubelet/types, ConfigHashAnnotationKey).
+    /// The uid in cgroup paths. A static pod, of a file on the node, is in the API only as its mirror, with another uid
+    /// (kubernetes/kubernetes pkg/kubelet/types, ConfigHashAnnotationKey). What the kubelet writes into a mirror, everybody
+    /// may write into a pod, so the word of one that is not whole does not count; that of one that is, see `PodClaims`.
     public var nodeUID: String {
-        annotations["kubernetes.io/config.mirror"] ?? annotations["kubernetes.io/config.hash"] ?? metadata.uid
+        guard isMirror, let hash = annotations["kubernetes.io/config.hash"], PodName.isUID(hash) else {
+            return metadata.uid
+        }
+        return hash
     }
+
+    /// Whether it is said to be the kubelet's mirror of a static pod (pkg/kubelet/pod/mirror_client.go, CreateMirrorPod):
+    /// owned by its node, of a file or an address, and not of the API.
+    private var isMirror: Bool {
+        guard let node = spec.nodeName, annotations["kubernetes.io/config.mirror"] != nil,
+            let source = annotations["kubernetes.io/config.source"], ["file", "http"].contains(source)
+        else { return false }
+        return metadata.ownerReferences?.contains { $0.kind == "Node" && $0.name == node } ?? false
+    }
+
+    /// Equal for objects that say the same of interception: what makes a new version may be of no interest. Not guessable.
+    public var digest: Int {
+        var hasher = Hasher()
+        hasher.combine(name)
+        hasher.combine(metadata.labels)
+        hasher.combine(metadata.annotations)
+        hasher.combine(metadata.ownerReferences)
+        hasher.combine(spec)
+        return hasher.finalize()
+    }
+
+    /// Its place among the versions of this pod; nil where the server counts otherwise.
+    public var version: UInt64? { metadata.resourceVersion.flatMap { UInt64($0) } }
 
     /// Whether all its containers have ended for good; its address may be another pod's by now.
     public var isOver: Bool { status?.phase == "Succeeded" || status?.phase == "Failed" }

@@ -12,17 +12,34 @@ public enum PodCgroup {
     /// The uid of the pod, as the kubelet has it.
     /// - Parameter text: of `/proc/PID/cgroup`, a line a hierarchy; with v1 and hybrid any of them may say it.
     /// - Returns: nil when the process is in no pod.
-    public static func podUID(in text: String) -> String? {
-        for line in text.split(separator: "\n") {
+    public static func podUID(in text: String) -> String? { places(in: text).first?.uid }
+
+    /// A pod's folder of a hierarchy.
+    public struct Place: Sendable, Hashable {
+        public let uid: String
+        /// Of the hierarchy, as cgroups(7) has them: empty for version 2, "cpu,cpuacct", "name=systemd".
+        public let controllers: String
+        /// From the hierarchy's root, as whoever reads it sees that, down to the pod's own folder.
+        public let folder: String
+    }
+
+    /// The same with where it stands, for whoever wants to know who made the folder.
+    public static func places(in text: String) -> [Place] {
+        text.split(separator: "\n").compactMap { line in
             // hierarchy-ID:controller-list:cgroup-path (cgroups(7)); the path may have colons
-            guard let path = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).last,
-                path.contains("kubepods")
-            else { continue }
-            for component in path.split(whereSeparator: { $0 == "/" || $0 == ":" }) {
-                if let uid = podUID(ofFolder: component) { return uid }
+            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            // Beside the reader's own pod, what both have above them is not seen: cgroup_namespaces(7).
+            guard fields.count == 3, fields[2].contains("kubepods") || fields[2].hasPrefix("/../") else { return nil }
+            var folder = ""
+            for component in fields[2].split(separator: "/") {
+                folder += "/\(component)"
+                // The first says whose it is: below it is what the pod makes.
+                if let uid = component.split(separator: ":").lazy.compactMap(podUID(ofFolder:)).first {
+                    return Place(uid: uid, controllers: String(fields[1]), folder: folder)
+                }
             }
+            return nil
         }
-        return nil
     }
 
     /// "pod" and the uid at the end of a name, before a slice's ending.

@@ -3,13 +3,19 @@ public import Logging
 /// Follows the pods of one node: a list, then one watch for as long as it lasts.
 public struct PodWatch: Sendable {
     public enum Event: Sendable {
-        /// These are all; what is not among them is gone.
-        case all([Pod])
+        /// These are all; what is not among them is gone. Odd ones are there, too.
+        case all([Pod], odd: [OddObject])
         case changed(Pod)
         case deleted(Pod)
+        case odd(OddObject)
         /// The API server cannot be followed now, and why. What was known goes on.
         case failed(String)
     }
+
+    /// Pods of one node. The kubelet's own limit is 110, and its largest tested is 500.
+    public static let limit = 4096
+    /// Odd ones that are told of.
+    public static let oddLimit = 256
 
     private let server: APIServer
     private let node: String
@@ -30,17 +36,19 @@ public struct PodWatch: Sendable {
         while !Task.isCancelled {
             do {
                 guard let from = version else {
-                    var pods: [Pod] = []
-                    version = try await server.listPods(node: node, version: listVersion) { pods.append($0) }
-                    await handle(.all(pods))
+                    let list = try await list(version: listVersion)
+                    version = list.version
+                    await handle(.all(list.pods, odd: list.odd))
                     continue
                 }
                 let began = ContinuousClock.now
                 try await server.watchPods(node: node, from: from) { event in
                     // What came is not asked for again when the watch breaks.
-                    version = event.version ?? version
+                    if let told = event.version, APIServer.isVersion(told) { version = told }
                     switch event {
+                    case .changed(let pod) where pod.spec.nodeName != node: break
                     case .changed(let pod): await handle(.changed(pod))
+                    case .odd(let object): await handle(.odd(object))
                     case .deleted(let pod): await handle(.deleted(pod))
                     case .bookmark: break
                     }
@@ -60,5 +68,25 @@ public struct PodWatch: Sendable {
             }
             try? await Task.sleep(for: backoff.delay())
         }
+    }
+
+    private struct List {
+        var version = ""
+        var pods: [Pod] = []
+        var odd: [OddObject] = []
+    }
+
+    private func list(version: String?) async throws -> List {
+        var list = List()
+        list.version = try await server.listPods(node: node, version: version) { result in
+            switch result {
+            // A server that does not select gives those of other nodes.
+            case .success(let pod) where pod.spec.nodeName != node: break
+            case .success(let pod) where list.pods.count < Self.limit: list.pods.append(pod)
+            case .success(let pod): if list.odd.count < Self.oddLimit { list.odd.append(OddObject(tooMany: pod)) }
+            case .failure(let odd): if list.odd.count < Self.oddLimit { list.odd.append(odd.object) }
+            }
+        }
+        return list
     }
 }

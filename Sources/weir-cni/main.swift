@@ -10,7 +10,7 @@ func readInput() -> [UInt8] {
         let count = read(STDIN_FILENO, &buffer, buffer.count)
         if count < 0 && errno == EINTR { continue }
         // A text that is cut off is not JSON, which the plugin says.
-        guard count > 0 else { return input }
+        guard count > 0, input.count < Plugin.inputLimit else { return input }
         input += buffer[..<count]
     }
 }

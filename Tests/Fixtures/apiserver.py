@@ -3,7 +3,9 @@
 apiserver.py [CERTIFICATE]: a PEM file with certificate and key makes it speak TLS.
 
 Tests steer it by POST: /fake/put with a Pod, /fake/delete/NAMESPACE/NAME, /fake/bookmark, /fake/break (watches end),
-/fake/expire (versions of before are "410 Gone"), /fake/token with the token to ask for from now on.
+/fake/expire (versions of before are "410 Gone"), /fake/token with the token to ask for from now on, /fake/line with a
+line of the watches as it is, /fake/endless/MEGABYTES (an event that goes on for so long), /fake/multiply/COUNT (lists
+have each pod so many times).
 GET /fake/requests gives what was asked for, a line a request.
 """
 import http.server, json, ssl, sys, threading
@@ -11,7 +13,7 @@ from urllib.parse import parse_qs, urlparse
 
 lock = threading.Condition()
 pods, events, requests = {}, [], []  # events: (version, type, object)
-state = {"version": 100, "oldest": 0, "token": None, "generation": 0}
+state = {"version": 100, "oldest": 0, "token": None, "generation": 0, "copies": 1}
 
 
 def step():
@@ -62,6 +64,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             elif path[0] == "expire":
                 state["oldest"] = step()
                 state["generation"] += 1
+            elif path[0] == "line":
+                events.append((step(), "RAW", body))
+            elif path[0] == "endless":
+                events.append((step(), "ENDLESS", int(path[1])))
+            elif path[0] == "multiply":
+                state["copies"] = int(path[1])
             elif path[0] == "token":
                 state["token"] = body.decode()
             lock.notify_all()
@@ -85,7 +93,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.watch(int(query["resourceVersion"]), generation)
         with lock:
             metadata = {"resourceVersion": str(state["version"])}
-            self.answer(200, {"kind": "PodList", "metadata": metadata, "items": list(pods.values())})
+            self.answer(200, {"kind": "PodList", "metadata": metadata, "items": list(pods.values()) * state["copies"]})
 
     def watch(self, version, generation):
         if version < state["oldest"]:
@@ -102,7 +110,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                         continue
                     ended = generation != state["generation"]
                 for version, kind, thing in new:
-                    line = json.dumps({"type": kind, "object": thing}).encode() + b"\n"
+                    if kind == "ENDLESS":
+                        self.endless(thing)
+                        continue
+                    line = (thing if kind == "RAW" else json.dumps({"type": kind, "object": thing}).encode()) + b"\n"
                     # In two pieces, as a network may bring them.
                     for piece in (line[: len(line) // 2], line[len(line) // 2 :]):
                         self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
@@ -112,6 +123,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     return
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
+
+    def endless(self, megabytes):
+        self.chunk(b'{"type":"ADDED","object":{"metadata":{"name":"')
+        for _ in range(megabytes * 16):
+            self.chunk(b"x" * (64 << 10))
+        self.chunk(b'"}}}\n')
+
+    def chunk(self, piece):
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -25,6 +25,12 @@ public final class FakeAPIServer: Sendable {
     public func endWatches() throws { try post("break") }
     /// Versions of before are no longer kept.
     public func expire() throws { try post("expire") }
+    /// A line of the watches, as it is.
+    public func send(line: String) throws { try post("line", line) }
+    /// An event that goes on for so long.
+    public func sendEndless(megabytes: Int) throws { try post("endless/\(megabytes)") }
+    /// Lists have each pod so many times.
+    public func multiply(by count: Int) throws { try post("multiply/\(count)") }
     /// What requests have to come with from now on.
     public func require(token: String) throws { try post("token", token) }
 

@@ -57,9 +57,13 @@ extension Installation {
 
     /// Asks the agent what the CNI plugin asks.
     public func cni(_ verb: String, _ pods: [SimulatedPod]) throws -> CNIResult {
-        let requests = pods.map(\.request).joined(separator: "\n") + "\n"
+        try ask(verb, pods.map(\.request).joined(separator: "\n"))
+    }
+
+    /// - Parameter requests: a line each.
+    public func ask(_ verb: String, _ requests: String) throws -> CNIResult {
         let output = try Command.run(
-            ["python3", try Workspace.fixture("cni.py"), socket, verb], stdin: requests)
+            ["python3", try Workspace.fixture("cni.py"), socket, verb], stdin: requests + "\n")
         return try JSONDecoder().decode(CNIResult.self, from: Data(output.utf8))
     }
 }

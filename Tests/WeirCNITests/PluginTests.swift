@@ -7,18 +7,18 @@ import Testing
 /// The built plugin, called as a container runtime calls it: CNI specification 1.1.0, sections 2 to 5.
 struct PluginTests {
     /// The result of the plugins before, in a form that no JSON writer would give.
-    private static let previous = """
+    static let previous = """
         { "cniVersion":"1.0.0" ,"interfaces": [{"name":"weirpods0"},{"name":"veth1"},
           {"name":"eth0","sandbox":"/run/netns/x"}], "x-number": 1.50e+02,
           "ips":[{"interface":2,"address":"10.244.0.5/24"},{"interface":0,"address":"10.244.0.1/24"},
                  {"address":"fd00::5/64"}], "ips2":"\\u00e9" }
         """
-    private static let pod = "IgnoreUnknown=1;K8S_POD_UID=1-2;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=cart;Empty="
+    static let pod = "IgnoreUnknown=1;K8S_POD_UID=1-2;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=cart;Empty="
     private static let podBody =
         #"{"containerID": "abc", "netns": "/run/netns/x", "ifName": "eth0", "podNamespace": "shop", "podName": "cart", "#
         + #""podUID": "1-2", "addresses": ["10.244.0.5/24", "fd00::5/64"]}"#
 
-    private static func configuration(
+    static func configuration(
         _ socket: String, version: String = "1.0.0", previous: String? = previous, seconds: Int = 60,
         _ more: String = ""
     ) -> String {
@@ -27,7 +27,7 @@ struct PluginTests {
             + #","timeoutSeconds":\#(seconds)"# + more + result + "}"
     }
 
-    private static func call(
+    static func call(
         _ command: String, _ input: String, arguments: String = pod, without: String? = nil
     ) throws -> ChildProcess.Output {
         var environment = [
@@ -64,7 +64,7 @@ struct PluginTests {
     }
 
     @Test func checkAndDelAskTheAgentAndPrintNothing() throws {
-        let agent = try StubAgent(answer: StubAgent.ok())
+        let agent = try StubAgent(answer: StubAgent.ok(), ["/v1/cni/del": StubAgent.ok("done")])
         defer { agent.stop() }
         for command in ["CHECK", "DEL"] {
             let result = try Self.call(command, Self.configuration(agent.path))
@@ -79,7 +79,7 @@ struct PluginTests {
     }
 
     @Test func collectsGarbageAndTellsItsStatus() throws {
-        let agent = try StubAgent(answer: StubAgent.ok("{}"))
+        let agent = try StubAgent(answer: StubAgent.ok("done"), ["/v1/cni/status": StubAgent.ok("ready")])
         defer { agent.stop() }
         let list =
             #", "cni.dev/valid-attachments": [{"containerID":"a","ifname":"eth0"},{"containerID":"b","ifname":"net1"}]"#

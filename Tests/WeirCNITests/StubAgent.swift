@@ -13,11 +13,14 @@ final class StubAgent: Sendable {
     private let requests = Mutex<[Request]>([])
     private let listener: Int32
     private let answer: String
+    /// Others, by target.
+    private let answers: [String: String]
     private let ended = Atomic(false)
 
     /// - Parameter answer: an HTTP response; empty to hang up without one.
-    init(at path: String = Workspace.newPath("agent.sock"), answer: String) throws {
+    init(at path: String = Workspace.newPath("agent.sock"), answer: String, _ answers: [String: String] = [:]) throws {
         self.path = path
+        self.answers = answers
         self.answer = answer
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_un()
@@ -44,8 +47,11 @@ final class StubAgent: Sendable {
     var asked: [Request] { requests.withLock { $0 } }
 
     /// A 200 with a JSON body.
-    static func ok(_ body: String = #"{"intercepted":true,"reason":"a stub says so"}"#) -> String {
-        response("200 OK", body)
+    static func ok(_ verdict: String = "intercepted") -> String { response("200 OK", body(verdict)) }
+
+    static func body(_ verdict: String) -> String {
+        #"{"schema":"weir.cni/v1","verdict":"\#(verdict)","intercepted":\#(verdict == "intercepted"),"#
+            + #""reason":"a stub says so"}"#
     }
 
     static func response(_ status: String, _ body: String) -> String {
@@ -75,6 +81,8 @@ final class StubAgent: Sendable {
             let line = text.prefix { $0 != "\r\n" }
             requests.withLock { $0.append(Request(line: String(line), body: String(text[head.upperBound...]))) }
             // One that hangs up may find its client gone.
+            let target = line.split(separator: " ").dropFirst().first.map(String.init) ?? ""
+            let answer = answers[target] ?? self.answer
             _ = answer.withCString { send(client, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
             return
         }

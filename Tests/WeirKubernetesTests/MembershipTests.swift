@@ -340,13 +340,65 @@ import WeirCore
         #expect(try problem(pod).contains("hostUsers: false"))
     }
 
-    @Test("addresses, phases and the uid of a static pod")
+    @Test("addresses and phases")
     func objects() throws {
-        let pod = try PodText.pod(
-            annotations: #"{"kubernetes.io/config.hash": "8b0b1d5cf24c1b3c0c7b5ad2e8b3f7a1"}"#,
-            containers: "[\(PodText.app)]")
+        let pod = try PodText.pod(containers: "[\(PodText.app)]")
         #expect(pod.addresses == ["10.1.2.3", "fd00::3"])
-        #expect(pod.nodeUID == "8b0b1d5cf24c1b3c0c7b5ad2e8b3f7a1")
         #expect(!pod.isOver)
+    }
+
+    @Test("only the kubelet's mirror of a static pod is known by another uid than its own")
+    func staticPods() throws {
+        let hash = "8b0b1d5cf24c1b3c0c7b5ad2e8b3f7a1"
+        func uid(_ source: String?, mirror: Bool = true, hash: String = hash, owner: String = "node-1") throws -> String
+        {
+            var annotations = [#""kubernetes.io/config.hash": "\#(hash)""#]
+            if mirror { annotations.append(#""kubernetes.io/config.mirror": "\#(hash)""#) }
+            if let source { annotations.append(#""kubernetes.io/config.source": "\#(source)""#) }
+            let text = """
+                {"metadata": {"name": "proxy-node-1", "namespace": "kube-system", "uid": "own",
+                  "annotations": {\(annotations.joined(separator: ", "))},
+                  "ownerReferences": [{"kind": "Node", "name": "\(owner)", "apiVersion": "v1", "uid": "x"}]},
+                 "spec": {"nodeName": "node-1", "containers": []}}
+                """
+            return try PodText.decode(text).nodeUID
+        }
+        #expect(try uid("file") == hash)
+        #expect(try uid("http") == hash)
+        #expect(try uid("api") == "own")
+        #expect(try uid(nil) == "own")
+        #expect(try uid("file", mirror: false) == "own")
+        #expect(try uid("file", owner: "node-2") == "own")
+        #expect(try uid("file", hash: "../../x") == "own")
+    }
+
+    @Test("what names a pod could be a name; annotations of nobody's are not kept")
+    func names() throws {
+        for (old, new) in [
+            ("cart-0", "../cart"), ("shop", "Shop!"), ("0b0f6d1c", "../0b0f6d1c"), ("cart-0", ""),
+            ("cart-0", String(repeating: "a", count: 254)),
+        ] {
+            let text = """
+                {"metadata": {"name": "cart-0", "namespace": "shop", "uid": "0b0f6d1c"}, "spec": {"containers": []}}
+                """
+            _ = try PodText.decode(text)
+            #expect(throws: DecodingError.self) { try PodText.decode(text.replacing(old, with: new)) }
+        }
+        let others = (0..<20_000).map { #""a\#($0)": "b""# }.joined(separator: ", ")
+        let pod = try PodText.pod(
+            annotations: #"{"weir.io/intercept": "true", \#(others)}"#, containers: "[\(PodText.app)]")
+        #expect(pod.annotations == ["weir.io/intercept": "true"])
+        let many = (0..<300).map { #""a\#($0).istio.io/x": "b""# }.joined(separator: ", ")
+        #expect(throws: DecodingError.self) { try PodText.pod(annotations: "{\(many)}", containers: "[]") }
+    }
+
+    /// One that is read somewhere and not kept when objects are decoded would never be seen.
+    @Test("every annotation that Weir reads is kept")
+    func keptAnnotations() throws {
+        let names = Set(Profile.all.flatMap { $0.annotations.map(\.name) })
+        let all = names.sorted().map { #""\#($0)": "1""# }.joined(separator: ", ")
+        let others = (0..<100).map { #""a\#($0)": "b""# }.joined(separator: ", ")
+        let pod = try PodText.pod(annotations: "{\(all), \(others)}", containers: "[]")
+        #expect(Set(pod.annotations.keys) == names)
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ObjectSplitterTests {
     private func pieces(_ text: String, by size: Int) -> [String] {
-        var splitter = ObjectSplitter()
+        var splitter = ObjectSplitter(limit: 1 << 20)
         let bytes = Array(text.utf8)
         let found = stride(from: 0, to: bytes.count, by: size).flatMap {
             splitter.add(bytes[$0..<min($0 + size, bytes.count)])
@@ -14,6 +14,8 @@ import Testing
             switch $0 {
             case .item(let bytes): "item " + String(decoding: bytes, as: UTF8.self)
             case .whole(let bytes): "whole " + String(decoding: bytes, as: UTF8.self)
+            case .itemTooLong: "item too long"
+            case .wholeTooLong: "whole too long"
             }
         }
     }
@@ -29,13 +31,42 @@ import Testing
             ])
     }
 
-    @Test("the events of a watch come out one by one", arguments: [1, 5, 1000])
+    @Test("the events of a watch come out one by one, also after one that is no JSON", arguments: [1, 5, 1000])
     func watch(size: Int) {
-        let text = #"{"type":"ADDED","object":{"items":"no"}}"# + "\n" + #"{"type":"DELETED"}"# + "\n"
+        let text = #"{"type":"ADDED","object":{"items":"no"}}"# + "\n]}}\n\n{\"a\":\"{[\n" + "{\"type\":\"DELETED\"}\n"
+        var splitter = LineSplitter(limit: 100)
+        let bytes = Array(text.utf8)
+        let found = stride(from: 0, to: bytes.count, by: size).flatMap {
+            splitter.add(bytes[$0..<min($0 + size, bytes.count)])
+        }
         #expect(
-            pieces(text, by: size) == [
-                #"whole {"type":"ADDED","object":{"items":"no"}}"#, #"whole {"type":"DELETED"}"#,
+            found
+                == [
+                    #"{"type":"ADDED","object":{"items":"no"}}"#, "]}}", #"{"a":"{["#, #"{"type":"DELETED"}"#,
+                ].map { .line(Array($0.utf8)) })
+    }
+
+    @Test("what has no end is not kept, told once, and does not hide what comes after it", arguments: [1, 7, 1000])
+    func bounded(size: Int) {
+        let long = String(repeating: "x", count: 300)
+        var lines = LineSplitter(limit: 100)
+        let watch = Array("\(long)\(long)\nnext\n".utf8)
+        let told = stride(from: 0, to: watch.count, by: size).flatMap {
+            lines.add(watch[$0..<min($0 + size, watch.count)])
+        }
+        #expect(told == [.tooLong, .line(Array("next".utf8))])
+
+        var splitter = ObjectSplitter(limit: 100)
+        let list = Array(#"}]{"items":[{"a":"\#(long)"},{"b":1}]}"#.utf8)
+        let found = stride(from: 0, to: list.count, by: size).flatMap {
+            splitter.add(list[$0..<min($0 + size, list.count)])
+        }
+        #expect(
+            found == [
+                .itemTooLong, .item(Array(#"{"b":1}"#.utf8)), .whole(Array(#"{"items":[]}"#.utf8)),
             ])
+        var endless = ObjectSplitter(limit: 100)
+        #expect(endless.add(Array(#"{"a":"\#(long)"#.utf8)) == [.wholeTooLong])
     }
 
     @Test("an empty list, and one whose items come first")

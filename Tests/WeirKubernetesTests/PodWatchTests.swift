@@ -41,7 +41,9 @@ import Testing
         func add(_ event: PodWatch.Event) {
             let line =
                 switch event {
-                case .all(let pods): "all " + pods.map(\.name).sorted().joined(separator: " ")
+                case .all(let pods, let odd):
+                    "all " + (pods.map(\.name).sorted() + odd.map { "odd \($0.name ?? "?")" }).joined(separator: " ")
+                case .odd(let object): "odd \(object.name ?? "?"): \(object.sentence)"
                 case .changed(let pod): "changed \(pod.name)"
                 case .deleted(let pod): "deleted \(pod.name)"
                 case .failed(let sentence): "failed \(sentence)"
@@ -148,6 +150,58 @@ import Testing
         ])
         try (Workspace.read(path) + Workspace.read(key)).write(toFile: path, atomically: true, encoding: .utf8)
         return path
+    }
+
+    @Test("an odd object, and an odd line, are told and skipped; the others are followed")
+    func odd() throws {
+        let server = try FakeAPIServer()
+        try server.put(pod("one"))
+        try server.put(pod("bad").replacing(#""uid": "bad""#, with: #""annotations": [1]"#))
+        try server.put(pod("worse").replacing(#"[{"name": "app"}]"#, with: "null"))
+        let follower = try Follower(server)
+        #expect(follower.waits(for: "all shop/one odd shop/bad odd shop/worse"))
+        let user = #"[{"name": "app", "securityContext": {"runAsUser": VALUE}}]"#
+        for (index, value) in ["\"1337\"", "9223372036854775808", "[]"].enumerated() {
+            try server.put(
+                pod("user-\(index)").replacing(
+                    #"[{"name": "app"}]"#, with: user.replacing("VALUE", with: value)))
+        }
+        let lines = [
+            "]}}", #"{"type":"ADDED","object":{"#, "null", #"{"type":"ADDED"}"#, #"{"type":"JUMPED","object":{}}"#,
+        ]
+        for line in lines {
+            try server.send(line: line)
+        }
+        try server.put(pod("labels").replacing(#""uid": "#, with: #""labels": null, "uid": "#))
+        #expect(follower.waits(for: "changed shop/labels"))
+        for index in 0..<3 { #expect(follower.waits(for: "odd shop/user-\(index): its object cannot be read (")) }
+        #expect(follower.events.filter { $0.hasPrefix("odd ?: ") }.count == 5, "\(follower.events)")
+        #expect(!follower.events.contains { $0.hasPrefix("failed") })
+        #expect(try server.requests().count == 2)
+    }
+
+    @Test("an event without end is told, and not kept")
+    func endless() throws {
+        let server = try FakeAPIServer()
+        let follower = try Follower(server)
+        #expect(follower.waits(for: "all "))
+        try server.sendEndless(megabytes: 8)
+        #expect(follower.waits(for: "odd ?: its object cannot be read (it is larger than 3 MiB"))
+        try server.put(pod("two"))
+        #expect(follower.waits(for: "changed shop/two"))
+    }
+
+    @Test("a server that gives other nodes' pods, and more than a node can have")
+    func tooMany() throws {
+        let server = try FakeAPIServer()
+        try server.put(pod("other").replacing("node-1", with: "node-2"))
+        try server.put(pod("one"))
+        try server.multiply(by: PodWatch.limit + 3)
+        let follower = try Follower(server)
+        #expect(follower.waits(for: "all "))
+        let words = follower.events[0].split(separator: " ")
+        #expect(words.count == 1 + PodWatch.limit + 3 * 2)
+        #expect(!words.contains("shop/other"))
     }
 
     @Test("an API server that refuses is asked less and less often")

@@ -80,6 +80,10 @@ int weir_wait_for_programs(void);
 /* The cookie of the namespace that a descriptor of /proc/PID/ns/net names (SO_NETNS_COOKIE, Linux 5.14). */
 int weir_netns_cookie(int netns, uint64_t *cookie);
 
+/* The inode of the user namespace that owns the namespace of a descriptor (NS_GET_USERNS, Linux 4.9).  -EPERM for one
+ * that is no descendant of the caller's. */
+int weir_namespace_owner(int namespace, uint64_t *inode);
+
 /* Move the calling thread into a network namespace. */
 int weir_netns_enter(int netns);
 

@@ -25,12 +25,23 @@ struct CNIValid: Decodable, Sendable {
     }
 }
 
-/// The answer when the plugin may go on.
+/// The answer when the plugin may go on. It names what was found, because any server answers 200.
 struct CNIAnswer: Codable, Sendable {
+    /// As `AgentVerdict` of the plugin reads them.
+    enum Verdict: String, Codable, Sendable { case intercepted, exempt, iptables, ready, done }
+
+    var schema = "weir.cni/v1"
+    let verdict: Verdict
     /// Whether the kernel holds the pod's policy.
     let intercepted: Bool
     /// One sentence without a full stop.
     let reason: String
+
+    init(_ verdict: Verdict, _ reason: String) {
+        self.verdict = verdict
+        intercepted = verdict == .intercepted
+        self.reason = reason
+    }
 }
 
 /// Why the plugin may not.

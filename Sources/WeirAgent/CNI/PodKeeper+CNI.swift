@@ -16,13 +16,18 @@ extension PodKeeper {
             throw CNIError(
                 status: 503, sentence: "Weir takes over from another version, and does not know all pods yet")
         }
-        let fetched = try await specification(request)
-        return try await turnstile.pass {
-            if let fetched { await update(fetched) }
-            guard let uid = uid(of: request) else { throw Self.unknown(request) }
+        let uid: String
+        if let known = try known(request) {
+            uid = known.uid
+        } else {
+            uid = try await fetch(request)
+        }
+        return try await alone(with: uid) {
+            guard pods[uid] != nil else { throw Self.unknown(request) }
             pace.isTold = true
             pods[uid]?.isExpected = true
             pods[uid]?.awaitsPlugin = false
+            pods[uid]?.doubt = nil
             if pods[uid]?.addresses.isEmpty == true {
                 pods[uid]?.addresses = (request.addresses ?? []).map { String($0.prefix { $0 != "/" }) }
             }
@@ -38,8 +43,10 @@ extension PodKeeper {
 
     /// Whether what `add` did is still so.
     func check(_ request: CNIRequest) async throws -> CNIAnswer {
-        try await turnstile.pass {
-            guard let uid = uid(of: request) else { throw Self.unknown(request) }
+        guard let uid = try (known(request) ?? pods.values.first { $0.name == request.pod })?.uid else {
+            throw Self.unknown(request)
+        }
+        return try await alone(with: uid) {
             guard pods[uid]?.meshed == nil || pods[uid]?.attachment != nil else {
                 throw CNIError(
                     status: 404, sentence: "the sandbox \(request.containerID) of \(request.pod) is not registered")
@@ -50,77 +57,103 @@ extension PodKeeper {
 
     /// A sandbox that goes. Also one that is not known: this never fails.
     func delete(_ request: CNIRequest) async -> CNIAnswer {
-        await turnstile.pass {
-            let inode = NetworkNamespace.inode(of: request.netns)
-            for (uid, pod) in pods {
-                guard let attachment = pod.attachment else { continue }
-                // One that was found without the plugin is known by its namespace.
-                let isMeant =
-                    attachment.sandbox.map { $0.containerID == request.containerID && $0.ifName == request.ifName }
-                    ?? (attachment.namespace.inode == inode)
-                guard isMeant else { continue }
+        let inode = NetworkNamespace.inode(of: request.netns)
+        /// One that was found without the plugin is known by its namespace.
+        func isMeant(_ pod: PodRecord?) -> Bool {
+            guard let attachment = pod?.attachment else { return false }
+            return attachment.sandbox.map { $0.containerID == request.containerID && $0.ifName == request.ifName }
+                ?? (attachment.namespace.inode == inode)
+        }
+        for uid in pods.filter({ isMeant($0.value) }).keys {
+            await alone(with: uid) {
+                guard isMeant(pods[uid]) else { return }
                 await detach(uid)
                 pods[uid]?.awaitsPlugin = true
             }
         }
-        return CNIAnswer(intercepted: false, reason: "the sandbox is gone")
+        return CNIAnswer(.done, "the sandbox is gone")
     }
 
     /// Forgets the sandboxes that the runtime has no more.
     func collect(_ request: CNIValid) async -> CNIAnswer {
         let valid = Set(request.valid)
-        let gone = await turnstile.pass {
-            let gone = pods.filter { $0.value.attachment?.sandbox.map { !valid.contains($0) } ?? false }
-            for uid in gone.keys { await detach(uid) }
-            return gone.count
+        func isGone(_ pod: PodRecord?) -> Bool { pod?.attachment?.sandbox.map { !valid.contains($0) } ?? false }
+        var count = 0
+        for uid in pods.filter({ isGone($0.value) }).keys {
+            await alone(with: uid) {
+                guard isGone(pods[uid]) else { return }
+                await detach(uid)
+                count += 1
+            }
         }
-        return CNIAnswer(intercepted: false, reason: "sandboxes forgotten: \(gone)")
+        return CNIAnswer(.done, "sandboxes forgotten: \(count)")
     }
 
     /// - Throws: when `add` could not be answered for a new pod.
     func readiness() throws(CNIError) -> CNIAnswer {
         if let failure { throw CNIError(status: 503, sentence: "the API server cannot be followed: \(failure)") }
         guard isSettled else { throw CNIError(status: 503, sentence: "the pods of this node are not known yet") }
-        return CNIAnswer(intercepted: false, reason: "pods of \(nodeName) can be added")
+        return CNIAnswer(.ready, "pods of \(nodeName) can be added")
     }
 
-    /// What the API server says of the pod; nil when that is known already.
-    private func specification(_ request: CNIRequest) async throws(CNIError) -> Pod? {
-        if request.podUID?.isEmpty == false, uid(of: request) != nil { return nil }
+    /// The pod that is meant, as far as the API server has told of it; nil where it has to be asked: a runtime that tells
+    /// no uid may mean a pod that came under the name of one that is known.
+    private func known(_ request: CNIRequest) throws(CNIError) -> PodRecord? {
+        guard let uid = request.podUID, !uid.isEmpty, let pod = pod(known: uid) else { return nil }
+        guard pod.name == request.pod else {
+            throw CNIError(
+                status: 409, sentence: "the uid \(uid) is that of the pod \(pod.name), not of \(request.pod)")
+        }
+        return pod
+    }
+
+    /// Asks the API server for the pod, and takes it in.
+    /// - Returns: its uid there.
+    private func fetch(_ request: CNIRequest) async throws -> String {
         let pod: Pod
         do {
             pod = try await server.pod(namespace: request.podNamespace, name: request.podName)
         } catch let error as APIError where error.isNotFound {
             throw Self.unknown(request)
+        } catch let error as OddPod {
+            throw CNIError(status: 422, sentence: "\(request.pod): \(error)")
         } catch {
             throw CNIError(status: 503, sentence: "\(request.pod) cannot be looked up: \(error)")
         }
-        if let uid = request.podUID, !uid.isEmpty, uid != pod.metadata.uid, uid != pod.nodeUID {
+        let uid = pod.metadata.uid
+        if let said = request.podUID, !said.isEmpty, said != uid, said != pod.nodeUID {
+            throw CNIError(status: 409, sentence: "\(request.pod) is another pod by now, with the uid \(uid)")
+        }
+        guard pods[uid] != nil || pods.count < PodWatch.limit else {
+            throw CNIError(status: 503, sentence: "\(request.pod): \(OddObject(tooMany: pod).sentence)")
+        }
+        try await alone(with: uid) {
+            // The watch may have told more meanwhile.
+            if let known = pods[uid]?.version, let fetched = pod.version, fetched < known { return }
+            guard let record = await record(of: pod, urgent) else {
+                throw CNIError(status: 422, sentence: "\(request.pod): its annotations take too long to read")
+            }
+            await update(record)
+            pods[uid]?.isExpected = true
+        }
+        if let said = request.podUID, !said.isEmpty, self.pod(known: said)?.uid != uid {
             throw CNIError(
-                status: 409, sentence: "\(request.pod) is another pod by now, with the uid \(pod.metadata.uid)")
+                status: 409, sentence: "\(request.pod) says to be the static pod \(said), which another pod is")
         }
-        return pod
-    }
-
-    private func uid(of request: CNIRequest) -> String? {
-        if let uid = request.podUID, !uid.isEmpty {
-            return pods[uid] != nil ? uid : pods.values.first { $0.nodeUID == uid }?.uid
-        }
-        return pods.values.first { $0.name == request.pod }?.uid
+        return uid
     }
 
     private func verdict(_ uid: String, _ request: CNIRequest) throws(CNIError) -> CNIAnswer {
         guard let record = pods[uid] else { throw Self.unknown(request) }
         switch record.membership {
-        case .exempt(let reason): return CNIAnswer(intercepted: false, reason: reason)
+        case .exempt(let reason): return CNIAnswer(.exempt, reason)
         case .invalid(let sentence): throw CNIError(status: 422, sentence: sentence)
         case .meshed(let meshed):
-            if let reason = record.rules { return CNIAnswer(intercepted: false, reason: reason) }
+            if let reason = record.rules { return CNIAnswer(.iptables, reason) }
             guard record.attachment?.meshed != nil else {
                 throw CNIError(status: 500, sentence: record.problem ?? "\(record.name) is not in the kernel")
             }
-            return CNIAnswer(
-                intercepted: true, reason: "\(meshed.mesh), with the proxy known by \(meshed.proxyIdentity)")
+            return CNIAnswer(.intercepted, "\(meshed.mesh), with the proxy known by \(meshed.proxyIdentity)")
         }
     }
 

@@ -8,6 +8,8 @@ public struct KubernetesStatus: Codable, Sendable {
     public var pods: Int
     /// Pods that are not intercepted.
     public var others: [Other]
+    /// Versions of objects that could not be read, since the agent started.
+    public var skippedObjects: Int? = nil
 
     public struct Other: Codable, Sendable {
         /// "shop/cart-0".

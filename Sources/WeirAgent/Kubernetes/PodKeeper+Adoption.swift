@@ -6,7 +6,8 @@ extension PodKeeper {
     /// Connections that are established stay as they are; each new one is redirected by the rules or by Weir.
     /// - Throws: a sentence, after which the pod is as it was.
     func replaceRules(of name: String) async throws {
-        try await turnstile.pass {
+        let uid = try running(name).uid
+        try await alone(with: uid) {
             let (uid, pod) = try running(name)
             guard pod.attachment?.meshed == nil, let namespace = pod.attachment?.namespace else {
                 throw AdoptionError(status: 409, sentence: "\(name) is intercepted by Weir already")
@@ -28,7 +29,8 @@ extension PodKeeper {
 
     /// The other way round.
     func restoreRules(of name: String) async throws {
-        try await turnstile.pass {
+        let uid = try running(name).uid
+        try await alone(with: uid) {
             let (uid, pod) = try running(name)
             guard let namespace = pod.attachment?.namespace, case let rules = ReplacedRules(namespace.cookie, pins),
                 rules.exist
@@ -43,7 +45,9 @@ extension PodKeeper {
     }
 
     private func running(_ name: String) throws(AdoptionError) -> (uid: String, pod: PodRecord) {
-        guard let pod = pods.values.first(where: { $0.name == name }) else {
+        // An earlier one of that name may not have been forgotten yet.
+        let named = pods.values.filter { $0.name == name }
+        guard let pod = named.first(where: { $0.attachment != nil }) ?? named.first else {
             throw AdoptionError(
                 status: 404, sentence: "there is no pod \(name) on \(nodeName); write NAMESPACE/NAME, and ask its node")
         }

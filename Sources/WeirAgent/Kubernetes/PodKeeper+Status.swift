@@ -6,8 +6,12 @@ extension PodKeeper {
             guard let (reason, isProblem) = whyNot(pod) else { return nil }
             return KubernetesStatus.Other(name: pod.name, uid: pod.uid, reason: reason, isProblem: isProblem)
         }
+        let skipped = odd.map {
+            KubernetesStatus.Other(name: $0.key, uid: $0.value.uid ?? "-", reason: $0.value.sentence, isProblem: true)
+        }
         return KubernetesStatus(
-            node: nodeName, problem: failure, pods: pods.count, others: others.sorted { $0.name < $1.name })
+            node: nodeName, problem: failure, pods: pods.count,
+            others: (others + skipped).sorted { ($0.name, $0.uid) < ($1.name, $1.uid) }, skippedObjects: oddCount)
     }
 
     /// Adds to the workloads that are pods what is known of them.
@@ -29,7 +33,13 @@ extension PodKeeper {
             if let reason = pod.rules {
                 return ("\(reason); weir adopt --replace-iptables \(pod.name) moves it over", false)
             }
-            if let problem = pod.problem { return (problem, true) }
+            if isImpostor(pod) {
+                return (
+                    "it says to be the static pod \(pod.nodeUID), which another pod is; "
+                        + "remove the kubernetes.io/config annotations that nobody but the kubelet writes", true
+                )
+            }
+            if let problem = pod.problem ?? pod.doubt { return (problem, true) }
             return pod.attachment?.meshed == nil ? ("it has no sandbox yet", false) : nil
         }
     }

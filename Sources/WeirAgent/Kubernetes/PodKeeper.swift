@@ -6,17 +6,28 @@ import WeirKubernetes
 /// Keeps the pods of this node in the kernel: what they are comes from the API server, where they are from the CNI
 /// plugin or, without it, from the processes of the node.
 ///
-/// Concurrency: events of the API, calls of the plugin and the search each do their whole work in one passage of the
-/// turnstile, so that none sees another's half.
+/// Concurrency: what is done for one pod is done in that pod's lane, one thing after the other, so that none sees
+/// another's half; pods do not wait for each other. What may take long is done in a workshop's threads: the plugin's
+/// calls have their own. Of what the API server says of a pod whose turn has not come, only the last counts.
 actor PodKeeper {
     let node: Node
     let pins: PinDirectory
     let nodeName: String
     let server: APIServer
     let logger: Logger
-    let turnstile = Turnstile()
+    let notes: SandboxNotes
     /// By uid.
     var pods: [String: PodRecord] = [:]
+    private var lanes: [String: Turnstile] = [:]
+    /// What the API server said last, by uid.
+    private var news: [String: News] = [:]
+    /// Objects that cannot be read, by the pod's name where that can be.
+    var odd: [String: OddObject] = [:]
+    /// How many there were, of all versions.
+    var oddCount = 0
+    /// For what a sandbox waits for, and for everything else.
+    let urgent = Workshop(width: 4)
+    let patient = Workshop(width: 1)
     /// Whether the first list has been worked through.
     private(set) var isSettled = false
     /// Why the API server is not followed now.
@@ -28,6 +39,7 @@ actor PodKeeper {
         self.node = node
         self.pins = pins
         self.logger = logger
+        notes = SandboxNotes(pins)
         nodeName = cluster.node
         server = try APIServer(cluster.access)
     }
@@ -42,31 +54,97 @@ actor PodKeeper {
         await server.close()
     }
 
+    /// Does something for one pod when all that was begun for it before is done.
+    func alone<Result>(with uid: String, _ body: () async throws -> Result) async rethrows -> Result {
+        let lane = lanes[uid] ?? Turnstile()
+        lanes[uid] = lane
+        defer { if lane.isFree { lanes[uid] = nil } }
+        return try await lane.pass(body)
+    }
+
     private func handle(_ event: PodWatch.Event) async {
-        await turnstile.pass {
-            failure = nil
-            switch event {
-            case .all(let all): await replace(all)
-            case .changed(let pod):
-                await update(pod)
-                pods[pod.metadata.uid]?.isExpected = false
-            case .deleted(let pod): await forget(pod.metadata.uid)
-            case .failed(let sentence): failure = sentence
-            }
+        failure = nil
+        switch event {
+        case .all(let all, let odd): await replace(all, odd)
+        case .changed(let pod): hear(.changed(pod), of: pod.metadata.uid)
+        case .deleted(let pod): hear(.deleted, of: pod.metadata.uid, name: pod.name)
+        case .odd(let object): report(object)
+        case .failed(let sentence): failure = sentence
         }
         startSearch()
     }
 
-    private func replace(_ all: [Pod]) async {
-        let present = Set(all.map(\.metadata.uid))
-        for (uid, pod) in pods where !present.contains(uid) && !pod.isExpected { await forget(uid) }
-        for pod in all {
-            await update(pod)
-            pods[pod.metadata.uid]?.isExpected = false
+    private enum News {
+        case changed(Pod)
+        case deleted
+    }
+
+    private func hear(_ one: News, of uid: String, name: String? = nil) {
+        if let name { odd[name] = nil }
+        guard news.updateValue(one, forKey: uid) == nil else { return }
+        Task {
+            await alone(with: uid) {
+                switch news.removeValue(forKey: uid) {
+                case .changed(let pod): await takeIn(pod)
+                case .deleted: await forget(uid)
+                case nil: break
+                }
+            }
+            startSearch()
+        }
+    }
+
+    /// In the pod's lane.
+    private func takeIn(_ pod: Pod) async {
+        guard pods[pod.metadata.uid] != nil || pods.count < PodWatch.limit else {
+            return report(OddObject(tooMany: pod))
+        }
+        guard let record = await record(of: pod, patient) else { return }
+        await update(record)
+        pods[pod.metadata.uid]?.isExpected = false
+    }
+
+    /// Decides about a pod, elsewhere.
+    func record(of pod: Pod, _ workshop: Workshop) async -> PodRecord? {
+        odd[pod.name] = nil
+        let known = pods[pod.metadata.uid]
+        do {
+            return try await workshop.run { PodRecord(pod, known: known) }
+        } catch {
+            logger.error("pod not looked at", metadata: ["pod": "\(pod.name)", "error": "\(error)"])
+            pods[pod.metadata.uid]?.problem = "its annotations are too much: \(error)"
+            return nil
+        }
+    }
+
+    /// What cannot be read is said once, and leaves things as they are.
+    private func report(_ object: OddObject) {
+        oddCount += 1
+        let name = object.name ?? "an object of the API server"
+        guard odd[name]?.sentence != object.sentence, odd[name] != nil || odd.count < PodWatch.oddLimit else { return }
+        odd[name] = object
+        logger.error("pod object skipped", metadata: ["pod": "\(name)", "error": "\(object.sentence)"])
+    }
+
+    private func replace(_ all: [Pod], _ skipped: [OddObject]) async {
+        let present = Set(all.map(\.metadata.uid) + skipped.compactMap(\.uid))
+        let names = Set(skipped.compactMap(\.name))
+        odd = odd.filter { names.contains($0.key) }
+        for object in skipped { report(object) }
+        let gone = pods.values.filter { !present.contains($0.uid) && !names.contains($0.name) }.map(\.uid)
+        for uid in gone {
+            await alone(with: uid) { if pods[uid]?.isExpected == false { await forget(uid) } }
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for pod in all {
+                group.addTask { await self.alone(with: pod.metadata.uid) { await self.takeIn(pod) } }
+            }
         }
         guard !isSettled else { return }
+        notes.keep(Set(pods.keys))
         // What runs already is found before anything of an earlier agent's is removed.
-        await attachFound()
+        await attachNoted()
+        await search(.thorough)
         await node.podsAreKnown()
         isSettled = true
         let intercepted = pods.values.count { $0.attachment?.meshed != nil }
@@ -75,12 +153,11 @@ actor PodKeeper {
             metadata: ["node": "\(nodeName)", "pods": "\(pods.count)", "intercepted": "\(intercepted)"])
     }
 
-    /// Takes in what the API server says of a pod.
-    func update(_ pod: Pod) async {
-        let uid = pod.metadata.uid
-        // Its containers have ended; the address may be another pod's tomorrow.
-        if pod.isOver { return await forget(uid) }
-        var record = PodRecord(pod)
+    /// Takes in what the API server says of a pod, in its lane.
+    func update(_ said: PodRecord) async {
+        let uid = said.uid
+        if said.isOver { return await forget(uid) }
+        var record = said
         if let known = pods[uid] { record.keep(known) }
         if let kept = record.keepInForce() {
             if pods[uid]?.problem != kept { logger.warning("pod not changed", metadata: ["error": "\(kept)"]) }
@@ -116,6 +193,7 @@ actor PodKeeper {
         guard let gone = pods.removeValue(forKey: uid) else { return }
         if gone.attachment?.meshed != nil { await node.removePod(uid: uid) }
         if let cookie = gone.attachment?.namespace.cookie { ReplacedRules(cookie, pins).forget() }
+        notes.remove(uid)
     }
 
     /// The pod is in this namespace, and in no other.
@@ -124,8 +202,21 @@ actor PodKeeper {
             // A sandbox made anew.
             if present.meshed != nil { await node.removePod(uid: uid) }
         }
+        // One that was found there before the plugin said whose it is.
+        if attachment.sandbox != nil {
+            for (other, record) in pods
+            where other != uid && record.attachment?.namespace.cookie == attachment.namespace.cookie {
+                await detach(other)
+            }
+        }
         pods[uid]?.attachment = attachment
         await apply(uid)
+        guard pods[uid]?.attachment != nil else { return }
+        do {
+            try notes.write(attachment.note, of: uid)
+        } catch {
+            logger.error("an agent that starts anew will not know the sandbox", metadata: ["error": "\(error)"])
+        }
     }
 
     /// The pod's namespace has gone, or nobody can say any more that it is the pod's.
@@ -133,13 +224,15 @@ actor PodKeeper {
         guard let present = pods[uid]?.attachment else { return }
         if present.meshed != nil { await node.removePod(uid: uid) }
         pods[uid]?.attachment = nil
+        pods[uid]?.doubt = nil
+        notes.remove(uid)
     }
 
     /// Puts the policy of a pod in force in its namespace, unless a mesh's iptables rules are.
     func apply(_ uid: String) async {
         guard let record = pods[uid], let meshed = record.meshed, let attachment = record.attachment else { return }
         do {
-            if let reason = try rules(meshed, attachment) {
+            if let reason = try await rules(meshed, attachment) {
                 if record.rules != reason {
                     logger.notice("pod not intercepted", metadata: ["pod": "\(record.name)", "reason": "\(reason)"])
                 }
@@ -163,76 +256,40 @@ actor PodKeeper {
             name: record.name, selector: .pod(uid), mesh: meshed.mesh, acceleration: acceleration.scope,
             accelerationBudget: acceleration.budget, proxyReads: meshed.proxyReads,
             applicationReads: acceleration.applicationReads ?? .unknown, policy: meshed.policy)
-        try await node.putPod(workload, in: attachment.namespace, isEmpty: attachment.isNew)
+        let namespace = attachment.namespace
+        let resolved = try await workshop(for: attachment).run { try ResolvedWorkload(workload, held: namespace) }
+        try await node.putPod(resolved, isEmpty: attachment.isNew)
         pods[uid]?.attachment?.meshed = meshed
         pods[uid]?.problem = nil
     }
 
     /// Why a pod is left to iptables: two that redirect the same connection would hide its origin from each other.
-    private func rules(_ meshed: MeshedPod, _ attachment: PodRecord.Attachment) throws -> String? {
+    private func rules(_ meshed: MeshedPod, _ attachment: PodRecord.Attachment) async throws -> String? {
         // Those that Weir took out for this pod do not come back by themselves.
         if ReplacedRules(attachment.namespace.cookie, pins).exist { return nil }
         if let container = meshed.iptablesContainer {
             return "its init container \(container) writes the mesh's iptables rules, which redirect its traffic"
         }
-        guard let chain = try attachment.namespace.meshChains().first else { return nil }
+        let namespace = attachment.namespace
+        let chains = try await workshop(for: attachment).run { try namespace.meshChains() }
+        guard let chain = chains.first else { return nil }
         return "the mesh's iptables rules redirect its traffic (chain \(chain))"
     }
 
+    /// A new sandbox waits for what is done for it.
+    private func workshop(for attachment: PodRecord.Attachment) -> Workshop { attachment.isNew ? urgent : patient }
+
     /// Looks for sought pods until all are found: often when the runtime has made a namespace or the API server has said
     /// something, and for a while after; else seldom.
-    private func startSearch() {
+    func startSearch() {
         pace.quicken()
-        guard searching == nil, pods.values.contains(where: \.isSought) else { return }
+        guard searching == nil, isSettled, pods.values.contains(where: isSought) else { return }
         searching = Task {
-            while !Task.isCancelled, pods.values.contains(where: \.isSought) {
+            while !Task.isCancelled, pods.values.contains(where: isSought) {
                 if let look = pace.due() { await search(look) }
                 try? await Task.sleep(for: pace.pause)
             }
             searching = nil
         }
-    }
-
-    /// Others go on meanwhile: the plugin does not wait for it.
-    private func search(_ look: SearchPace.Look) async {
-        let wanted = Set(pods.values.filter(\.isSought).map(\.nodeUID))
-        let start = ContinuousClock.now
-        let found = await Task.detached {
-            look == .quick ? PodProcesses.find(wanted) : PodProcesses.findAnywhere(wanted)
-        }.value
-        if look == .quick { pace.took(.now - start) }
-        if !found.isEmpty { await turnstile.pass { await attach(found) } }
-    }
-
-    private func attachFound() async {
-        let wanted = Set(pods.values.filter(\.isSought).map(\.nodeUID))
-        if !wanted.isEmpty { await attach(PodProcesses.findAnywhere(wanted)) }
-    }
-
-    private func attach(_ found: [String: PodProcesses.Found]) async {
-        for pod in pods.values where pod.isSought {
-            guard let process = found[pod.nodeUID] else { continue }
-            // The process may have ended, and its number may be another's, between the two looks.
-            guard let namespace = try? HeldNamespace(foundAt: process.path), namespace.inode == process.inode
-            else { continue }
-            await attach(pod.uid, PodRecord.Attachment(namespace: namespace, witness: process.path))
-        }
-    }
-
-    /// Called every few seconds: whether the namespaces are still their pods'.
-    func refresh() async {
-        await turnstile.pass {
-            for (uid, pod) in pods {
-                guard let attachment = pod.attachment else { continue }
-                guard NetworkNamespace.inode(of: attachment.witness) != attachment.namespace.inode else { continue }
-                let other = PodProcesses.findAnywhere([pod.nodeUID])[pod.nodeUID]
-                if let other, other.inode == attachment.namespace.inode {
-                    pods[uid]?.attachment?.witness = other.path
-                } else {
-                    await detach(uid)
-                }
-            }
-        }
-        startSearch()
     }
 }

@@ -6,13 +6,24 @@ import WeirKubernetes
 struct PodRecord {
     let name: String
     let uid: String
-    /// As it stands in cgroup paths.
+    /// As it stands in cgroup paths, as far as the pod says.
     let nodeUID: String
+    /// When the API server made it: of two that say to be the same static pod, the older one is.
+    let created: String
+    let version: UInt64?
+    /// Of all that the membership was decided by.
+    let digest: Int
+    /// Its containers have ended; the address may be another pod's tomorrow.
+    let isOver: Bool
     var addresses: [String]
+    /// Whether the API server has said these addresses; what the plugin told is not evidence of its own.
+    var hasStatedAddresses: Bool
     var membership: Membership
     var attachment: Attachment?
     /// Why it is not intercepted although it should be.
     var problem: String?
+    /// What speaks against the namespace that was found for it.
+    var doubt: String?
     /// Why it is left to iptables rules that are in it, or will be; nil when it is not.
     var rules: String?
     /// The plugin named it before any list did; a list that is older must not remove it.
@@ -20,18 +31,25 @@ struct PodRecord {
     /// Its sandbox has gone; the plugin tells when there is another.
     var awaitsPlugin = false
 
-    init(_ pod: Pod) {
+    /// - Parameter known: what was known of it; if that was decided by the same, it is not decided again.
+    init(_ pod: Pod, known: PodRecord?) {
         name = pod.name
         uid = pod.metadata.uid
         nodeUID = pod.nodeUID
+        created = pod.metadata.creationTimestamp ?? ""
+        version = pod.version
+        digest = pod.digest
+        isOver = pod.isOver
         addresses = pod.addresses
-        membership = Membership(pod)
+        hasStatedAddresses = !pod.addresses.isEmpty
+        membership = if let known, known.digest == digest { known.membership } else { Membership(pod) }
     }
 
     /// Takes over what the keeper found out, and not the API server.
     mutating func keep(_ known: PodRecord) {
         attachment = known.attachment
         problem = known.problem
+        doubt = known.doubt
         rules = known.rules
         isExpected = known.isExpected
         awaitsPlugin = known.awaitsPlugin
@@ -59,9 +77,18 @@ struct PodRecord {
         /// Nothing has run in it yet: the plugin is called before the first container, and no connection waits for a
         /// listener.
         var isNew = false
+
+        var note: SandboxNotes.Note {
+            SandboxNotes.Note(
+                containerID: sandbox?.containerID, ifName: sandbox?.ifName, path: namespace.foundAt,
+                cookie: namespace.cookie, inode: namespace.inode)
+        }
     }
 
     var meshed: MeshedPod? { if case .meshed(let meshed) = membership { meshed } else { nil } }
+
+    /// Whether it says to be a static pod.
+    var isMirror: Bool { nodeUID != uid }
 
     /// Is to be intercepted, and nobody knows yet where it is.
     var isSought: Bool { meshed != nil && attachment == nil && !awaitsPlugin }

@@ -29,6 +29,28 @@ enum Processes {
 }
 
 extension Processes {
+    /// A file of /proc or of cgroups as a whole, up to 1 MiB; empty when it is not there.
+    static func wholeText(_ path: String) -> String {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return "" }
+        defer { close(file) }
+        var text: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 16 << 10)
+        while text.count < 1 << 20, case let count = read(file, &buffer, buffer.count), count > 0 {
+            text += buffer[..<count]
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// A process's parent, and when it began, in ticks since the boot: fields 4 and 22 of proc(5), /proc/PID/stat.
+    static func origin(of pid: Int32) -> (parent: Int32, start: UInt64)? {
+        // The name, in brackets, may have spaces and brackets itself.
+        guard let text = text("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
+        let fields = text[end...].split(separator: " ")
+        guard fields.count > 20, let parent = Int32(fields[2]), let start = UInt64(fields[20]) else { return nil }
+        return (parent, start)
+    }
+
     /// A variable of this process; nil also for an empty one.
     static func environment(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }

@@ -6,13 +6,13 @@ import WeirCore
 /// Pods come one by one, beside the workloads of the file.
 extension Node {
     /// Registers a pod, or gives it another policy. When this returns, the kernel decides its connections by it.
+    /// - Parameter resolved: compiled by whoever calls, because others wait while this is done.
     /// - Parameter isEmpty: whether nothing runs in it yet.
-    func putPod(_ workload: Workload, in held: HeldNamespace, isEmpty: Bool) async throws {
-        try await turnstile.pass { try await enter(workload, in: held, isEmpty: isEmpty) }
+    func putPod(_ resolved: ResolvedWorkload, isEmpty: Bool) async throws {
+        try await turnstile.pass { try await enter(resolved, isEmpty: isEmpty) }
     }
 
-    private func enter(_ workload: Workload, in held: HeldNamespace, isEmpty: Bool) async throws {
-        let resolved = try ResolvedWorkload(workload, held: held)
+    private func enter(_ resolved: ResolvedWorkload, isEmpty: Bool) async throws {
         let other = workloads.values.first {
             $0.resolved.key == resolved.key && $0.resolved.identifier != resolved.identifier
         }
@@ -21,15 +21,10 @@ extension Node {
                 "its network namespace is that of the workload \(other.resolved.workload.name) already; "
                     + "select it once")
         }
-        if choice(of: workload, configuration).mechanism == .nftables { try requireNFT(resolved) }
+        if choice(of: resolved.workload, configuration).mechanism == .nftables { try requireNFT(resolved) }
         // Its earlier policy goes, and no other pod waits for that.
         defer { try? ebpf?.table.releasePolicies() }
-        do {
-            try await put(resolved, watching: true, isEmpty: isEmpty)
-        } catch let error as BPFError where error.code == E2BIG {
-            // More than its share, which another try does not change.
-            throw InvalidValue("\(error)")
-        }
+        try await put(resolved, watching: true, isEmpty: isEmpty)
     }
 
     /// Forgets a pod and lets go of its namespace.

@@ -7,8 +7,11 @@ enum Metrics {
 
     /// - Parameter acceleration: nil when the self-test has not run.
     /// - Parameter repairs: how often what was found gone and put back.
+    /// - Parameter skippedObjects: nil when no pods are followed.
+    /// - Parameter absent: how many workloads of the configuration are not there.
     static func text(
-        _ installed: Installed, _ acceleration: AccelerationStatus?, _ repairs: [Restoration.Subject: UInt64]
+        _ installed: Installed, _ acceleration: AccelerationStatus?, _ repairs: [Restoration.Subject: UInt64],
+        skippedObjects: Int? = nil, absent: Int = 0
     ) throws -> String {
         let report = try StatsReport.read(installed, nil)
         let (own, paths) = (report.rows, report.paths)
@@ -47,9 +50,15 @@ enum Metrics {
         for one in acceleration?.test?.permissions ?? [] {
             out += "weir_acceleration_allowed{use=\"\(one.use.title)\"} \(one.refusal == nil ? 1 : 0)\n"
         }
+        family(&out, "weir_workloads_absent", "gauge", "Workloads of the configuration that are not there.")
+        out += "weir_workloads_absent \(absent)\n"
         family(&out, "weir_repairs", "counter", "What of the interception was gone and was put back.")
         for subject in Restoration.Subject.allCases {
             out += "weir_repairs_total{what=\"\(subject.rawValue)\"} \(repairs[subject] ?? 0)\n"
+        }
+        if let skippedObjects {
+            family(&out, "weir_pod_objects_skipped", "counter", "Objects of the API server that cannot be read.")
+            out += "weir_pod_objects_skipped_total \(skippedObjects)\n"
         }
         family(&out, "weir_build", "info", "This build.")
         out += "weir_build_info{version=\"\(WeirVersion.current)\"} 1\n"

@@ -1,14 +1,9 @@
 import Glibc
 
-/// A request to the agent over its unix socket, HTTP/1.1 (RFC 9112). The agent's answers to the plugin are short and have
-/// a length, and it closes the connection after one.
+/// A request to the agent over its unix socket, HTTP/1.1 (RFC 9112). The agent's answers to the plugin are short and say
+/// where they end.
 struct AgentCall {
     let path: String
-
-    struct Answer {
-        let status: Int
-        let body: [UInt8]
-    }
 
     /// Why there is no answer, for sentences.
     struct Failure: Error {
@@ -19,7 +14,7 @@ struct AgentCall {
     ///   twice does no harm.
     func ask(
         _ method: String, _ target: String, body: String = "", by deadline: Deadline, isPatient: Bool
-    ) throws(Failure) -> Answer {
+    ) throws(Failure) -> AgentAnswer {
         let request = """
             \(method) \(target) HTTP/1.1\r\nHost: weir\r\nConnection: close\r\nContent-Type: application/json\r\n\
             Content-Length: \(body.utf8.count)\r\n\r\n\(body)
@@ -28,7 +23,7 @@ struct AgentCall {
         var last: Failure?
         while true {
             do throws(Failure) {
-                return try Self.read(exchange([UInt8](request.utf8), by: deadline))
+                return try exchange([UInt8](request.utf8), by: deadline)
             } catch {
                 // The last attempt may have had no time left; the one before says more.
                 guard isPatient, deadline.millisecondsLeft > 0 else { throw last ?? error }
@@ -39,8 +34,8 @@ struct AgentCall {
         }
     }
 
-    /// Sends, and reads until the other side closes.
-    private func exchange(_ request: [UInt8], by deadline: Deadline) throws(Failure) -> [UInt8] {
+    /// Sends, and reads until the answer is whole.
+    private func exchange(_ request: [UInt8], by deadline: Deadline) throws(Failure) -> AgentAnswer {
         let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard raw >= 0 else { throw Self.failure() }
         defer { close(raw) }
@@ -52,10 +47,17 @@ struct AgentCall {
         }
         var received: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
-        while received.count < 1 << 20 {
+        while received.count <= AgentAnswer.limit {
             let count = recv(raw, &buffer, buffer.count, 0)
-            if count == 0 { return received }
-            if count > 0 { received += buffer[..<count] } else { try Self.waitAfterError(raw, POLLIN, deadline) }
+            if count < 0 {
+                try Self.waitAfterError(raw, POLLIN, deadline)
+                continue
+            }
+            received += buffer[..<count]
+            if let answer = try AgentAnswer(received) { return answer }
+            guard count > 0 else { throw Failure(reason: "its answer is not whole") }
+            // One that sends a byte now and then never has to be waited for.
+            guard deadline.millisecondsLeft > 0 else { throw Failure(reason: "its answer takes too long") }
         }
         throw Failure(reason: "its answer has no end")
     }
@@ -83,19 +85,6 @@ struct AgentCall {
         if poll(&descriptor, 1, Int32(deadline.millisecondsLeft)) == 0 {
             throw Failure(reason: "it took the request and did not answer in time")
         }
-    }
-
-    private static func read(_ received: [UInt8]) throws(Failure) -> Answer {
-        let unreadable = Failure(reason: "its answer is not whole")
-        let text = String(decoding: received, as: UTF8.self)
-        guard let end = text.utf8.firstRange(of: "\r\n\r\n".utf8),
-            case let head = text[..<end.lowerBound].lowercased().split(separator: "\r\n"),
-            let status = head.first?.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
-        else { throw unreadable }
-        let body = [UInt8](text.utf8[end.upperBound...])
-        let length = head.first { $0.hasPrefix("content-length:") }?.split(separator: " ").last.flatMap { Int($0) }
-        guard length == nil || length == body.count else { throw unreadable }
-        return Answer(status: status, body: body)
     }
 
     private static func failure() -> Failure { Failure(reason: String(cString: strerror(errno))) }

@@ -16,6 +16,9 @@ public struct Plugin {
     private let configuration: JSONDocument
     private let settings: PluginSettings
 
+    /// Bytes of a network configuration with the result of the plugins before, of which there are a few thousand.
+    public static let inputLimit = 4 << 20
+
     /// Never fails: what goes wrong is an outcome.
     public static func run(_ environment: [String: String], input: [UInt8]) -> Outcome {
         let command = environment["CNI_COMMAND"] ?? ""
@@ -85,13 +88,13 @@ public struct Plugin {
             return Outcome(output: configuration.text(of: previous) + [0x0a], remark: remark)
         case .del:
             if let pod = Attachment(environment, previous: configuration.root["prevResult"]) {
-                _ = try ask("POST", "/v1/cni/del", body: pod.body, isPatient: false)
+                try ask("POST", "/v1/cni/del", body: pod.body, isPatient: false)
             }
         case .gc:
-            _ = try ask("POST", "/v1/cni/gc", body: try validAttachments(), isPatient: false)
+            try ask("POST", "/v1/cni/gc", body: try validAttachments(), isPatient: false)
         case .status:
             do {
-                _ = try ask("GET", "/v1/cni/status", isPatient: true)
+                try ask("GET", "/v1/cni/status", isPatient: true)
             } catch {
                 guard settings.failurePolicy == .allow else { throw PluginError(.notAvailable, error.message) }
                 return Outcome(remark: error.message)
@@ -105,7 +108,7 @@ public struct Plugin {
     /// - Returns: what went wrong and does not keep the pod from starting.
     private func confirm(_ pod: Attachment) throws(PluginError) -> String? {
         do throws(PluginError) {
-            _ = try ask("POST", "/v1/cni/\(verb.rawValue.lowercased())", body: pod.body, isPatient: true)
+            try ask("POST", "/v1/cni/\(verb.rawValue.lowercased())", body: pod.body, isPatient: true)
             return nil
         } catch {
             let sentence = "pod \(pod.pod) is not known to be intercepted: \(error.message)"
@@ -115,11 +118,9 @@ public struct Plugin {
         }
     }
 
-    /// - Throws: what the agent says against it, or that there is no agent.
-    private func ask(
-        _ method: String, _ target: String, body: String = "", isPatient: Bool
-    ) throws(PluginError) -> AgentCall.Answer {
-        let answer: AgentCall.Answer
+    /// - Throws: what the agent says against it, or that there is no agent, or none that answers this verb.
+    private func ask(_ method: String, _ target: String, body: String = "", isPatient: Bool) throws(PluginError) {
+        let answer: AgentAnswer
         do {
             answer = try AgentCall(path: settings.socket).ask(
                 method, target, body: body, by: Deadline(seconds: settings.timeout), isPatient: isPatient)
@@ -130,9 +131,15 @@ public struct Plugin {
         }
         guard answer.status == 200 else {
             let sentence = (try? JSONDocument(answer.body))?.root["error"]?.string ?? "HTTP status \(answer.status)"
-            throw PluginError(answer.status < 500 ? .refused : .tryAgainLater, "Weir's agent says: \(sentence)")
+            let isRefused = (400..<500).contains(answer.status)
+            throw PluginError(isRefused ? .refused : .tryAgainLater, "Weir's agent says: \(sentence)")
         }
-        return answer
+        guard let verdict = AgentVerdict(answer.body), verb.verdicts.contains(verdict.kind) else {
+            throw PluginError(
+                .tryAgainLater,
+                "what answers on \(settings.socket) does not say what becomes of the pod; "
+                    + "see that Weir's agent, in the plugin's version, runs on this node")
+        }
     }
 
     private func previousResult() throws(PluginError) -> JSONValue {

@@ -1,0 +1,75 @@
+import Foundation
+import Glibc
+import WeirBPF
+import WeirKubernetes
+
+/// Which network namespace is each pod's, as the CNI plugin said it or the agent found it: a file for each pod, which only
+/// root may read or write. An agent that starts knows by it where its predecessor's pods are, whatever their processes say.
+/// Not below /run/weir, which systemd removes with the service; a reboot, after which no cookie is right, empties /run.
+struct SandboxNotes: Sendable {
+    struct Note: Codable, Sendable, Equatable {
+        /// Of the runtime; nil where the agent found the namespace without the plugin.
+        var containerID: String?
+        var ifName: String?
+        /// By which it was found.
+        var path: String
+        var cookie: UInt64
+        var inode: UInt64
+
+        var sandbox: CNIValid.Sandbox? {
+            guard let containerID, let ifName else { return nil }
+            return CNIValid.Sandbox(containerID: containerID, ifName: ifName)
+        }
+    }
+
+    private static let base = "/run/weir-state"
+    private let folder: String
+    private static let limit = 16 << 10
+
+    init(_ pins: PinDirectory) {
+        folder = "\(Self.base)/sandboxes-\(pins.path.split(separator: "/").last ?? "weir")"
+    }
+
+    /// - Throws: a sentence.
+    func write(_ note: Note, of uid: String) throws {
+        guard PodName.isUID(uid), read(uid) != note else { return }
+        mkdir(Self.base, 0o755)
+        mkdir(folder, 0o700)
+        let data = try JSONEncoder().encode(note)
+        // Whole or not at all, and under a name that is no uid until it is.
+        let new = "\(folder)/.\(uid)"
+        let isWritten = FileManager.default.createFile(
+            atPath: new, contents: data, attributes: [.posixPermissions: 0o600])
+        guard isWritten, rename(new, "\(folder)/\(uid)") == 0 else {
+            throw BPFError(
+                code: errno, operation: "write", subject: "\(folder), where the sandboxes of pods stand")
+        }
+    }
+
+    /// - Returns: nil for one that is not there, or that nobody can have written so.
+    func read(_ uid: String) -> Note? {
+        guard PodName.isUID(uid) else { return nil }
+        let path = "\(folder)/\(uid)"
+        var info = stat()
+        guard lstat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG, info.st_uid == geteuid(),
+            info.st_size <= Self.limit, let data = FileManager.default.contents(atPath: path)
+        else { return nil }
+        return try? JSONDecoder().decode(Note.self, from: data)
+    }
+
+    func remove(_ uid: String) {
+        guard PodName.isUID(uid) else { return }
+        unlink("\(folder)/\(uid)")
+    }
+
+    /// Forgets pods that are gone.
+    func keep(_ uids: Set<String>) {
+        for name in Folder.names(in: folder) where !uids.contains(name) { unlink("\(folder)/\(name)") }
+    }
+
+    func removeAll() {
+        keep([])
+        rmdir(folder)
+        rmdir(Self.base)
+    }
+}
