@@ -20,11 +20,12 @@ extension EndToEnd {
             let before = try sockets(agent)
             Mutator.rounds(60) { mutator in
                 let text = mutator.pick(seeds)
-                let bytes =
-                    mutator.below(2) == 0 ? mutator.mutate(Array(text.utf8)) : Array(mutator.mutate(tokens: text).utf8)
+                let isWords = mutator.below(2) == 0
+                let bytes = isWords ? Array(mutator.mutate(tokens: text).utf8) : mutator.mutate(Array(text.utf8))
                 // Mutations do not write this by chance, but who knows.
                 if String(decoding: bytes, as: UTF8.self).contains("/v1/stop") { return }
-                for door in [Door.socket(weir.socket), .port(UInt16(weir.listen))] { exchange(door, bytes, milliseconds: 30) }
+                exchange(.socket(weir.socket), bytes, milliseconds: 30)
+                exchange(.port(UInt16(weir.listen)), bytes, milliseconds: 30)
             }
             #expect(agent.poll() == nil, "the agent ended: \(agent.errors.suffix(2000))")
             #expect(exchange(.socket(weir.socket), Array(seeds[0].utf8)).hasPrefix("HTTP/1.1 200"))
