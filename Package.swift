@@ -114,8 +114,11 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests", dependencies: ["TestSupport", "weir", "weir-exercise"], swiftSettings: swift),
         .testTarget(
-            name: "WeirAgentTests", dependencies: ["WeirAgent", "WeirBPF", "WeirCore", "CWeirABI"],
-            swiftSettings: swift),
+            name: "WeirAgentTests",
+            dependencies: [
+                "TestSupport", "WeirAgent", "WeirBPF", "WeirCore", "CWeirABI",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ], swiftSettings: swift),
         .testTarget(name: "WeirBenchTests", dependencies: ["WeirBench", "WeirCore"], swiftSettings: swift),
         .testTarget(
             name: "AccelerationTests",

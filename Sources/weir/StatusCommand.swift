@@ -18,7 +18,7 @@ struct StatusCommand: ParsableCommand {
             let pins = settings.pinDirectory
             let installed = try Installed(pins)
             let status = NodeStatus(
-                installed: installed.isAnything || agent != nil, pins: pins.path, agent: agent,
+                installed: installed.isAnything || agent != nil || failure != nil, pins: pins.path, agent: agent,
                 agentProblem: failure?.description, programs: pins.attached,
                 faults: pins.exists ? pins.faults() : [],
                 workloads: try WorkloadReport.read(installed, agent))

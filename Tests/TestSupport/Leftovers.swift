@@ -28,12 +28,13 @@ public enum Leftovers {
 
     private static func owner(of name: String) -> pid_t? {
         guard name.hasPrefix(Workspace.prefix) else { return nil }
-        return name.dropFirst(Workspace.prefix.count).split(separator: "-").first.flatMap { pid_t($0) }
+        return name.dropFirst(Workspace.prefix.count).split { "-.".contains($0) }.first.flatMap { pid_t($0) }
     }
 
     private static func each(_ body: (_ name: String, _ remove: () -> Void) -> Void) {
         for name in names(in: "/run/netns") { body(name) { Namespace.remove(name) } }
         for name in names(in: "/tmp") { body(name) { try? FileManager.default.removeItem(atPath: "/tmp/\(name)") } }
+        for name in names(in: "/run/weir") { body(name) { unlink("/run/weir/\(name)") } }
         // What is attached is so by its pin alone.
         for name in names(in: "/sys/fs/bpf") {
             body(name) { try? FileManager.default.removeItem(atPath: "/sys/fs/bpf/\(name)") }

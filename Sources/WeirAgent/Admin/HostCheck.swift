@@ -10,17 +10,20 @@ struct HostCheck<Context: RequestContext>: RouterMiddleware {
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
-        if Self.isAllowed(request.head.authority, listen.address) { return try await next(request, context) }
+        if HostHeader.isAllowed(request.head.authority, listen.address) { return try await next(request, context) }
         let sentence = "ask for an address or localhost in the Host header; other names do not lead here\n"
         return Response(
             status: .misdirectedRequest, headers: [.contentType: "text/plain; charset=utf-8"],
             body: .init(byteBuffer: ByteBuffer(string: sentence)))
     }
 
+}
+
+enum HostHeader {
     /// - Parameter host: nil in requests of HTTP/1.0, which no browser makes.
     static func isAllowed(_ host: String?, _ listen: Address) -> Bool {
         guard let host, !host.isEmpty else { return true }
-        let name = self.name(host)
+        let name = name(host)
         if name.lowercased() == "localhost" { return true }
         guard let address = Address(name) else { return false }
         // Who listens on every address is asked for by any of them.
