@@ -121,7 +121,8 @@ public struct NodeStatus: Encodable, Sendable {
     /// Something the operator should look at.
     public var hasProblem: Bool {
         !installed || !problems.isEmpty || agent?.configurationProblem != nil
-            || workloads.contains { $0.problem != nil } || agent?.kubernetes.map { $0.problem != nil || !$0.problems.isEmpty } ?? false
+            || workloads.contains { $0.problem != nil }
+            || agent?.kubernetes.map { $0.problem != nil || !$0.problems.isEmpty } ?? false
     }
 
     public var text: String {
