@@ -47,7 +47,7 @@ public actor Agent {
 
     /// Runs until SIGTERM, SIGINT or `POST /v1/stop`. The programs stay: traffic is intercepted as before.
     public func run() async throws {
-        // Each pod holds three descriptors, and none is to wait for the table to grow.
+        // Each pod holds five descriptors, and none is to wait for the table to grow.
         FileLimit.makeRoom(for: 4096)
         if pods != nil { await node.awaitPods() }
         do {

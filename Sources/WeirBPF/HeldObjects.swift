@@ -32,12 +32,13 @@ final class HeldLink: Sendable {
     let program: HeldProgram
     let id: UInt32
 
-    init(_ descriptor: consuming Descriptor) throws(BPFError) {
+    /// - Parameter program: the one that is in it; nil: the kernel is asked, which takes CAP_SYS_ADMIN.
+    init(_ descriptor: consuming Descriptor, _ program: Int32?) throws(BPFError) {
         var info = bpf_link_info()
         try check(weir_link_info(descriptor.raw, &info), "inspect", "a link")
         id = info.id
-        program = try HeldProgram(
-            Descriptor(owning: try check(bpf_prog_get_fd_by_id(info.prog_id), "open", "the program of a link")))
+        let own = program.map { fcntl($0, F_DUPFD_CLOEXEC, 0) } ?? bpf_prog_get_fd_by_id(info.prog_id)
+        self.program = try HeldProgram(Descriptor(owning: try check(own, "open", "the program of a link")))
         self.descriptor = descriptor
     }
 
@@ -68,15 +69,17 @@ struct FileNumber: Equatable {
 
 extension Interceptor {
     /// From here on what is attached is this process's to keep.
-    /// - Parameter cgroup: to which the programs are attached.
-    func hold(at cgroup: String) throws(BPFError) {
+    /// - Parameters:
+    ///   - cgroup: to which the programs are attached.
+    ///   - programs: those that were attached, by name, while namespaces' are not; nil: those in all links.
+    func hold(at cgroup: String, _ programs: [String: Int32]? = nil) throws(BPFError) {
         guard let pins else { return }
         var held = HeldObjects()
         held.cgroup = cgroup
-        for folder in ["links", "netns"] {
-            for name in pins.names(in: folder) {
-                let name = "\(folder)/\(name)"
-                held.links[name] = try HeldLink(Descriptor(owning: try pins.open(name)))
+        for folder in programs == nil ? ["links", "netns"] : ["links"] {
+            for program in pins.names(in: folder) {
+                let name = "\(folder)/\(program)"
+                held.links[name] = try HeldLink(Descriptor(owning: try pins.open(name)), programs?[program])
                 held.pins[name] = FileNumber("\(pins.path)/\(name)")
             }
         }
@@ -91,9 +94,11 @@ extension Interceptor {
     }
 
     /// Pins a link and holds it.
-    func hold(_ link: consuming Descriptor, as name: String, _ pins: PinDirectory) throws(BPFError) {
+    func hold(
+        _ link: consuming Descriptor, _ program: Int32, as name: String, _ pins: PinDirectory
+    ) throws(BPFError) {
         if !pins.has(name) { try pins.pin(link.raw, name) }
-        let link = try HeldLink(link)
+        let link = try HeldLink(link, program)
         held.withLock { held in
             // A process that does not keep the rest does not keep this.
             guard held.cgroup != nil else { return }

@@ -75,7 +75,7 @@ extension Interceptor {
                     found.attempt(.link, "\(hook.program) was detached from \(cgroup)") { () throws(BPFError) in
                         let new = try Self.attach(link.program.descriptor.raw, hook, to: cgroup)
                         pins.remove(name)
-                        try hold(Descriptor(owning: new), as: name, pins)
+                        try hold(Descriptor(owning: new), link.program.descriptor.raw, as: name, pins)
                     }
                 }
             } catch {

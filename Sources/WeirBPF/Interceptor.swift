@@ -134,7 +134,7 @@ public final class Interceptor: Sendable {
             for link in links { try staging.pin(link.link, "links/\(link.program)") }
             // From here the installation has its name; before, a failure removes all of it.
             try staging.publish(as: pins)
-            try interceptor.hold(at: root)
+            try interceptor.hold(at: root, attached(object))
             return interceptor
         } catch {
             staging.removeAll()
@@ -199,7 +199,7 @@ public final class Interceptor: Sendable {
             if let program = object.program(name) { try pins.pin(program, "programs/\(name)") }
         }
         _ = try interceptor.steeringPrograms()
-        try interceptor.hold(at: root)
+        try interceptor.hold(at: root, attached(object))
         return interceptor
     }
 
@@ -248,6 +248,13 @@ public final class Interceptor: Sendable {
         try maps?.forEach { map throws(BPFError) in try object.reuse(map) }
         try object.load()
         return object
+    }
+
+    /// The descriptors of the programs of hooks, which the object owns.
+    private static func attached(_ object: borrowing Object) -> [String: Int32] {
+        var programs: [String: Int32] = [:]
+        for hook in hooks { programs[hook.program] = object.program(hook.program) }
+        return programs
     }
 
     private static func attach(

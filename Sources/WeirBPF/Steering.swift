@@ -17,14 +17,14 @@ public enum Steering {
         if let present = interceptor.duplicate(name) ?? (try? pins.open(name)).map({ Descriptor(owning: $0) }),
             weir_link_update(present.raw, program.descriptor.raw) == 0
         {
-            return try interceptor.hold(present, as: name, pins)
+            return try interceptor.hold(present, program.descriptor.raw, as: name, pins)
         }
         pins.remove(name)
         let link = Descriptor(
             owning: try check(
                 weir_link_create(program.descriptor.raw, namespace.descriptor.raw, BPF_SK_LOOKUP), "attach",
                 "weir_sk_lookup to \(namespace.path)", advice: "inbound capture needs Linux 5.9"))
-        try interceptor.hold(link, as: name, pins)
+        try interceptor.hold(link, program.descriptor.raw, as: name, pins)
     }
 
     /// Whether the namespace of a pinned attachment still exists: the kernel clears the link when it goes.

@@ -76,10 +76,15 @@ struct NamespaceTests {
     }
 
     /// The same rule without the exemption by mark: the proxy's dial comes back to it, and is stopped there.
-    @Test func redirectedDialIsStoppedAfterOneRound() async throws {
+    @Test(arguments: [
+        Case(desc: "IPv4", listen: "127.0.0.1", origin: "127.0.0.7"),
+        Case(desc: "IPv4-mapped at a dual-stack listener", listen: "::", origin: "127.0.0.7"),
+        Case(desc: "IPv6", listen: "::1", origin: "::1"),
+    ])
+    func redirectedDialIsStoppedAfterOneRound(case: Case) async throws {
         let namespace = try NetworkNamespace()
         try await Harness.run(
-            origin: nil,
+            origin: nil, listen: [try SocketAddress(ipAddress: `case`.listen, port: 0)],
             configure: {
                 $0.networkNamespace = namespace.descriptor
                 $0.maxConnections = 50
@@ -88,15 +93,55 @@ struct NamespaceTests {
             let port = try #require(harness.address.port)
             try namespace.nft(
                 """
-                table ip weir { chain output { type nat hook output priority -100; \
+                table inet weir { chain output { type nat hook output priority -100; \
                 tcp dport 8080 redirect to :\(port); }; }
                 """)
-            let origin = try SocketAddress(ipAddress: "127.0.0.7", port: 8080)
+            let origin = try SocketAddress(ipAddress: `case`.origin, port: 8080)
             let failure = try await namespace.blocking { Peer.failure(connectingTo: origin) }
             #expect(failure == .reset)
             #expect(try await harness.nextRecord().outcome == .ownConnection)
             #expect(try await harness.nextRecord().outcome == .upstreamReset)
             #expect(harness.proxy.snapshot().accepted == 2)
+        }
+    }
+
+    /// The kernel gives one source port to connections to several destinations: a client's port is often a dial's, too.
+    @Test func portsAreSharedBetweenDestinations() async throws {
+        let namespace = try NetworkNamespace()
+        try await namespace.blocking {
+            let range = Array("40000 40255".utf8)
+            let file = open("/proc/sys/net/ipv4/ip_local_port_range", O_WRONLY | O_CLOEXEC)
+            defer { close(file) }
+            try check(write(file, range, range.count))
+        }
+        let servers = try await namespace.blocking {
+            try (1...4).map { try Peer.listening(on: "127.0.0.\($0)", port: 8080) }
+        }
+        try await Harness.run(
+            origin: nil,
+            configure: {
+                $0.networkNamespace = namespace.descriptor
+                $0.markDials(0x57)
+            }
+        ) { harness in
+            let port = try #require(harness.address.port)
+            try namespace.nft(
+                """
+                table ip weir { chain output { type nat hook output priority -100; \
+                meta mark != 0x57 tcp dport 8080 redirect to :\(port); }; }
+                """)
+            var peers: [Peer] = []
+            for number in 0..<200 {
+                let origin = try SocketAddress(ipAddress: "127.0.0.\(number % 4 + 1)", port: 8080)
+                let client = try await namespace.blocking { try Peer.connected(to: origin) }
+                let server = servers[number % 4]
+                let accepted = try await blocking { try server.accept() }
+                try accepted.send([1])
+                #expect(try await blocking { try client.receive() } == [1])
+                peers += [client, accepted]
+            }
+            #expect(harness.proxy.snapshot().accepted == 200)
+            #expect(peers.count == 400)
         }
     }
 }
