@@ -12,9 +12,7 @@ public enum Spelling {
 
     /// Whether at most so many letters, of ASCII, differ. Of names that are not nearly alike it looks at few letters, so
     /// that many names of others cost little.
-    static func isNear(_ left: String, _ right: String, within limit: Int) -> Bool {
-        let left = Array(left.utf8.prefix(512))
-        let right = Array(right.utf8.prefix(512))
+    static func isNear(_ left: [UInt8], _ right: [UInt8], within limit: Int) -> Bool {
         guard abs(left.count - right.count) <= limit else { return false }
         let far = limit + 1
         // Only the diagonal and its neighbours can stay below the limit.

@@ -73,8 +73,10 @@ extension Profile {
     /// Names that differ by a letter or two from an annotation of the mesh.
     private func misspelt(_ texts: [String: String]) -> [AnnotationError.Problem] {
         let known = Set(annotations.map(\.name))
+        let spelt = known.map { (name: $0, letters: Array($0.utf8)) }
         return texts.keys.sorted().filter { !known.contains($0) }.compactMap { name in
-            let near = known.filter { Spelling.isNear(name.lowercased(), $0.lowercased(), within: 2) }
+            let letters = Array(name.utf8)
+            let near = spelt.filter { Spelling.isNear(letters, $0.letters, within: 2) }.map(\.name)
             guard let nearest = Spelling.nearest(to: name, among: near) else { return nil }
             return AnnotationError.Problem(
                 annotation: name, sentence: "the \(self.name) mesh has no such annotation; did you mean \(nearest)?")
