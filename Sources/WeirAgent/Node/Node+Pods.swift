@@ -1,4 +1,3 @@
-import Glibc
 import Logging
 import WeirBPF
 import WeirCore
@@ -24,12 +23,7 @@ extension Node {
         if choice(of: workload, configuration).mechanism == .nftables { try requireNFT(resolved) }
         // Its earlier policy goes, and no other pod waits for that.
         defer { try? ebpf?.table.releasePolicies() }
-        do {
-            try await put(resolved, watching: true, isEmpty: isEmpty)
-        } catch let error as BPFError where error.code == E2BIG {
-            // More than its share, which another try does not change.
-            throw InvalidValue("\(error)")
-        }
+        try await put(resolved, watching: true, isEmpty: isEmpty)
     }
 
     /// Forgets a pod and lets go of its namespace.

@@ -17,7 +17,7 @@
  * fit; a node has some hundred pods, and a share is far more than they need.
  */
 #define WEIR_SHARE_PREFIXES 131072
-#define WEIR_SHARE_USER_PORTS 16384
+#define WEIR_SHARE_USER_PORTS 65536
 #define WEIR_SHARE_OWNERS 4096
 #define WEIR_SHARE_ROUTES 4096
 #define WEIR_SHARE_INTERFACES 512	/* entries: two for each interface that a policy names */
