@@ -48,11 +48,13 @@ final class RetiredSlots: Sendable {
         try removeTables(of: Set(due.filter { $0.value == nil }.keys))
         for slot in due.keys {
             // A map that is in its slot already is what spares the next policy its wait.
-            if try !spares.keep(slot) {
+            let spare = try spares.keep(slot)
+            if spare == nil {
                 try maps.policies.remove(slot)
                 try maps.note(.empty, of: slot)
             }
-            _ = waiting.withLock { $0.removeValue(forKey: slot) }
+            waiting.withLock { _ = $0.removeValue(forKey: slot) }
+            if let spare { spares.offer(spare) }
         }
     }
 

@@ -48,7 +48,9 @@ struct RouteReader: ~Copyable {
         let own = local.filter { !$0.address.isIPv4 && $0.length == 128 }.map(\.address)
         others.formUnion(Self.splits(between: own))
         others.subtract(local)
-        let prefixes = local.union(others.shortest(most - local.count - always.count)).union(always)
+        let room = most - local.count - always.count
+        if others.count > room { reading.isCut = true }
+        let prefixes = local.union(others.shortest(room)).union(always)
         let lengths = Set(prefixes.map(\.length)).sorted()
         for prefix in prefixes {
             var route = Route(isLocal: local.contains(prefix), interface: 0, source: nil)

@@ -46,15 +46,23 @@ final class SpareSlots: Sendable {
     /// One to be filled.
     func take() -> Spare? { slots.withLock { $0.ready.popLast() } }
 
-    /// Takes a slot whose policy nobody reads any more, unless there are enough.
-    func keep(_ slot: UInt32) throws(BPFError) -> Bool {
+    /// Makes a spare of a slot whose policy nobody reads any more; it is among `all` from here on, and `offer` has it taken.
+    /// - Returns: nil when there are enough.
+    func keep(_ slot: UInt32) throws(BPFError) -> Spare? {
         guard slots.withLock({ $0.ready.count + $0.underway.count < Self.count }),
             let inner = try maps.emptiedPolicy(in: slot)
-        else { return false }
+        else { return nil }
         let spare = Spare(slot, owning: inner)
         try maps.note(.spare, of: slot)
-        slots.withLock { $0.ready.append(spare) }
-        return true
+        slots.withLock { _ = $0.underway.insert(slot) }
+        return spare
+    }
+
+    func offer(_ spare: Spare) {
+        slots.withLock { slots in
+            slots.underway.remove(spare.slot)
+            slots.ready.append(spare)
+        }
     }
 
     /// Makes up for those that were taken, in the background.

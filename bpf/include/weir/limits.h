@@ -18,7 +18,7 @@
  * that are over theirs (PolicyLimits).
  */
 #define WEIR_SHARE_PREFIXES 131072
-#define WEIR_SHARE_USER_PORTS 32768
+#define WEIR_SHARE_USER_PORTS 65536
 #define WEIR_SHARE_OWNERS 16384
 #define WEIR_SHARE_ROUTES 4096
 #define WEIR_SHARE_INTERFACES 512	/* entries: two for each interface that a policy names */
