@@ -45,14 +45,13 @@ extension PodKeeper {
             look == .quick ? PodProcesses.find(wanted) : PodProcesses.findAnywhere(wanted)
         }.value
         if look == .quick { pace.took(.now - start) }
-        await withTaskGroup(of: Void.self) { group in
-            for pod in pods.values where isSought(pod) {
-                guard let answer = found[pod.nodeUID] else { continue }
-                group.addTask {
-                    await self.alone(with: pod.uid) { await self.take(answer, pod.uid, wanted[pod.nodeUID]?.note) }
-                }
+        // Whose lane is busy is looked at again; nobody waits for him but the first list.
+        let begun = pods.values.filter { isSought($0) && lanes[$0.uid] == nil }.compactMap { pod in
+            found[pod.nodeUID].map { answer in
+                Task { await alone(with: pod.uid) { await take(answer, pod.uid, wanted[pod.nodeUID]?.note) } }
             }
         }
+        if !isSettled { for task in begun { await task.value } }
     }
 
     private func take(_ answer: PodProcesses.Answer, _ uid: String, _ note: SandboxNotes.Note?) async {
@@ -82,17 +81,22 @@ extension PodKeeper {
     /// Called every few seconds: whether the namespaces are still their pods'. While one process of the pod is in the
     /// namespace that is held, that is the pod's, wherever the others are: another comes with the plugin's word, or when
     /// the last process has left.
-    func refresh() async {
-        for (uid, pod) in pods {
+    func refresh() {
+        for (uid, pod) in pods where lanes[uid] == nil {
             guard let attachment = pod.attachment, !isThere(attachment) else { continue }
-            await alone(with: uid) {
-                guard let pod = pods[uid], let attachment = pod.attachment, !isThere(attachment) else { return }
-                let (name, inode) = (pod.nodeUID, attachment.namespace.inode)
-                let other = await Task.detached { PodProcesses.witness(of: name, in: inode) }.value
-                if let other { pods[uid]?.attachment?.witness = other } else { await detach(uid) }
+            Task {
+                await alone(with: uid) { await confirm(uid) }
+                startSearch()
             }
         }
         startSearch()
+    }
+
+    private func confirm(_ uid: String) async {
+        guard let pod = pods[uid], let attachment = pod.attachment, !isThere(attachment) else { return }
+        let (name, inode) = (pod.nodeUID, attachment.namespace.inode)
+        let other = await Task.detached { PodProcesses.witness(of: name, in: inode) }.value
+        if let other { pods[uid]?.attachment?.witness = other } else { await detach(uid) }
     }
 
     private func isThere(_ attachment: PodRecord.Attachment) -> Bool {

@@ -18,7 +18,7 @@ actor PodKeeper {
     let notes: SandboxNotes
     /// By uid.
     var pods: [String: PodRecord] = [:]
-    private var lanes: [String: Turnstile] = [:]
+    private(set) var lanes: [String: Turnstile] = [:]
     /// What the API server said last, by uid.
     private var news: [String: News] = [:]
     /// Objects that cannot be read, by the pod's name where that can be.
