@@ -45,8 +45,10 @@ public enum PolicyLimits {
             try check(ranges + servers.count, prefixes, "ranges and servers", .dns)
         }
         for (count, setting) in [
-            (specification.ownerGroupsInclude.list.count + specification.ownerGroupsExclude.count,
-                Setting.ownerGroupsInclude),
+            (
+                specification.ownerGroupsInclude.list.count + specification.ownerGroupsExclude.count,
+                Setting.ownerGroupsInclude
+            ),
             (specification.proxyUIDs.count, .proxyUIDs), (specification.proxyGIDs.count, .proxyGIDs),
         ] {
             ids += count
