@@ -199,7 +199,7 @@ import Testing
         try server.multiply(by: PodWatch.limit + 3)
         let follower = try Follower(server)
         #expect(follower.waits(for: "all "))
-        let words = follower.events[0].split(separator: " ")
+        let words = try #require(follower.events.first).split(separator: " ")
         #expect(words.count == 1 + PodWatch.limit + 3 * 2)
         #expect(!words.contains("shop/other"))
     }
