@@ -23,6 +23,7 @@ func usage(_ body: () throws(InvalidValue) -> Void) throws {
 func reporting(_ options: GlobalOptions, _ body: () async throws -> Void) async throws {
     do {
         try await body()
+        try finishOutput()
     } catch {
         throw report(error, options)
     }
@@ -32,13 +33,29 @@ func reporting(_ options: GlobalOptions, _ body: () async throws -> Void) async 
 func reportingNow(_ options: GlobalOptions, _ body: () throws -> Void) throws {
     do {
         try body()
+        try finishOutput()
     } catch {
         throw report(error, options)
     }
 }
 
+/// What was printed has to have arrived: a disk may be full.
+func finishOutput() throws {
+    guard fflush(nil) != 0 else { return }
+    throw BPFError(
+        code: errno, operation: "write", subject: "to standard output",
+        advice: "see that the disk is not full, and run the command again")
+}
+
 private func report(_ error: any Error, _ options: GlobalOptions) -> ExitCode {
-    if let exit = error as? ExitCode { return exit }
+    if let exit = error as? ExitCode {
+        do {
+            try finishOutput()
+            return exit
+        } catch {
+            return report(error, options)
+        }
+    }
     if let error = error as? BPFError, options.verbose, !error.log.isEmpty { writeError(error.log) }
     writeError(ErrorText.lines(of: error).map { "weir: \($0)" }.joined(separator: "\n"))
     return ExitCode(2)

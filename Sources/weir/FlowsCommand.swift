@@ -10,12 +10,17 @@ struct FlowsCommand: ParsableCommand {
         commandName: "flows",
         abstract: "Records of connections that ended or were let pass: the agent's last thousand, or as they come.")
 
+    @Argument(help: "Only this workload.") var workload: String?
     @Flag(name: .shortAndLong, help: "Go on as connections come and end.") var follow = false
     @OptionGroup var read: ReadOptions
 
     func run() throws {
         try reportingNow(read.global) {
-            let names = try workloadNames()
+            var names = try workloadNames()
+            if let workload, !names.values.contains(workload) {
+                throw InvalidValue(
+                    "there is no workload \"\(workload)\"; there is \(names.values.sorted().joined(separator: ", "))")
+            }
             var pending = Data()
             // The agent says every three seconds that it lives.
             let client = try read.node.client()
@@ -24,10 +29,11 @@ struct FlowsCommand: ParsableCommand {
                 while let end = pending.firstIndex(of: 0x0a) {
                     let line = pending[..<end]
                     pending.removeSubrange(...end)
-                    if !line.isEmpty { try show(Data(line), names) }
+                    if !line.isEmpty { try show(Data(line), &names) }
                 }
             }
             guard status != nil else { throw AgentMissing(path: client.path) }
+            if follow { throw InvalidValue("the agent has ended, and with it the records; weir status says more") }
         }
     }
 
@@ -40,13 +46,17 @@ struct FlowsCommand: ParsableCommand {
     }
 
     /// One line a record, with ztunnel's field names where it has them.
-    private func show(_ line: Data, _ names: [UInt32: String]) throws {
-        defer { fflush(nil) }
-        if read.output == .json { return print(String(decoding: line, as: UTF8.self)) }
+    /// - Parameter names: read again for a workload that came meanwhile.
+    private func show(_ line: Data, _ names: inout [UInt32: String]) throws {
+        defer { if follow { fflush(nil) } }
         if let loss = try? JSONDecoder().decode(FlowLoss.self, from: line) {
+            if read.output == .json { return print(String(decoding: line, as: UTF8.self)) }
             return writeError("weir: \(loss.lost) records are missing here, because they were not read in time")
         }
         let flow = try JSONDecoder().decode(FlowRecord.self, from: line)
+        if names[flow.workload] == nil { names = try workloadNames() }
+        if let workload, names[flow.workload] != workload { return }
+        if read.output == .json { return print(String(decoding: line, as: UTF8.self)) }
         let time = Date(timeIntervalSince1970: flow.startedAt)
             .ISO8601Format(.iso8601(timeZone: .gmt, includingFractionalSeconds: true))
         print(

@@ -86,7 +86,8 @@ extension Commands {
             #expect(schema == "weir.flow/v1", "records name no schema")
             // A follower ends when there is nobody any more to follow.
             try weir.succeed(["unload"])
-            #expect(Eventually.value { following.poll() } != nil)
+            #expect(Eventually.value { following.poll() } == 2)
+            #expect(following.errors == "weir: the agent has ended, and with it the records; weir status says more\n")
             watching.stop()
             #expect(try agent.wait().status == 0)
         }
@@ -105,6 +106,23 @@ extension Commands {
             let result = try Command.output(["/bin/bash", "-c", script])
             #expect(result.errors == "", "\(command)")
             #expect(["0\n", "141\n"].contains(result.output), "\(command)")
+            try weir.succeed(["unload"])
+        }
+
+        /// Half a document and status 0 would be taken for the whole.
+        @Test(arguments: ["status", "workloads -o json", "stats -o json", "check --skip foreign", "config show FILE"])
+        func aFullDisk(_ command: String) throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let weir = try Installation()
+            try weir.load()
+            let words = command.replacingOccurrences(of: "FILE", with: weir.file)
+            let options = command.hasSuffix("FILE") ? "" : " --config \(weir.file)"
+            let script = "\(try Programs.weir.get()) \(words)\(options) >/dev/full"
+            expect(
+                try Command.output(["/bin/bash", "-c", script]), 2,
+                "weir: cannot write to standard output: no space left on device; see that the disk is not full, and run "
+                    + "the command again")
             try weir.succeed(["unload"])
         }
 
@@ -157,7 +175,7 @@ extension Commands {
             let namespace = try Namespace()
             let weir = try Installation(["{name: shop, selector: {netns: \(namespace.path)}, mesh: istio}"])
             try weir.load()
-            for command in [["stats", "shpo"], ["explain", "shpo", "192.0.2.1:80"]] {
+            for command in [["stats", "shpo"], ["flows", "shpo"], ["explain", "shpo", "192.0.2.1:80"]] {
                 expect(try weir.run(command), 2, "weir: there is no workload \"shpo\"; there is shop")
             }
             expect(

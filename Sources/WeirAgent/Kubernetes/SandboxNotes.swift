@@ -3,9 +3,9 @@ import Glibc
 import WeirBPF
 import WeirKubernetes
 
-/// Which network namespace is each pod's, as the CNI plugin said it or the agent found it: a file for each pod, which only
-/// root may read or write. An agent that starts knows by it where its predecessor's pods are, whatever their processes say.
-/// Not below /run/weir, which systemd removes with the service; a reboot, after which no cookie is right, empties /run.
+/// Which network namespace is each pod's, as the CNI plugin said it or the agent found it: a file for each pod in its
+/// installation's `StateFolder`. An agent that starts knows by it where its predecessor's pods are, whatever their
+/// processes say. A reboot, after which no cookie is right, empties that.
 struct SandboxNotes: Sendable {
     struct Note: Codable, Sendable, Equatable {
         /// Of the runtime; nil where the agent found the namespace without the plugin.
@@ -22,19 +22,17 @@ struct SandboxNotes: Sendable {
         }
     }
 
-    private static let base = "/run/weir-state"
-    private let folder: String
+    private static let name = "sandboxes"
+    private let state: StateFolder
+    private var folder: String { "\(state.path)/\(Self.name)" }
     private static let limit = 16 << 10
 
-    init(_ pins: PinDirectory) {
-        folder = "\(Self.base)/sandboxes-\(pins.path.split(separator: "/").last ?? "weir")"
-    }
+    init(_ pins: PinDirectory) { state = StateFolder(pins) }
 
     /// - Throws: a sentence.
     func write(_ note: Note, of uid: String) throws {
         guard PodName.isUID(uid), read(uid) != note else { return }
-        mkdir(Self.base, 0o755)
-        mkdir(folder, 0o700)
+        try state.make(Self.name)
         let data = try JSONEncoder().encode(note)
         // Whole or not at all, and under a name that is no uid until it is.
         let new = "\(folder)/.\(uid)"
@@ -69,7 +67,6 @@ struct SandboxNotes: Sendable {
 
     func removeAll() {
         keep([])
-        rmdir(folder)
-        rmdir(Self.base)
+        state.clear()
     }
 }
