@@ -67,20 +67,6 @@ struct PolicyStoreTests {
         #expect(try maps.prefixes.walk(weir_prefix.self).count == 1)
     }
 
-    /// A policy that would take more of a map than its share is refused before anything of it is written.
-    @Test func noPolicyTakesMoreThanItsShare() throws {
-        let maps = try Interceptor.loadPrivately().maps
-        let store = try PolicyStore(maps)
-        var specification = PolicySpecification(dialect: .kuma)
-        specification.outboundExcludePortsForUIDs = [
-            UserPorts(transports: [.tcp], ports: [PortRange(1, 65534)], users: 0...65535)
-        ]
-        let greedy = try PolicyCompiler.compile(specification)
-        #expect(throws: BPFError.self) { try store.place(greedy) }
-        #expect(try maps.userPorts.walk(weir_user_port.self).isEmpty)
-        _ = try store.place(Self.policy(outbound: 15001))
-    }
-
     /// Ranges of another policy would decide with those of the next one in that slot.
     @Test func whatAKilledProcessHasHalfWrittenGoes() throws {
         let maps = try Interceptor.loadPrivately().maps

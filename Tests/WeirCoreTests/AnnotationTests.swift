@@ -131,7 +131,7 @@ import WeirCore
             "kuma.io/builtin-dns": "enabled", "kuma.io/transparent-proxying-ip-family-mode": "ipv4",
             "kuma.io/application-probe-proxy-port": "9001", "kuma.io/sidecar-uid": "5679",
         ])
-        #expect(specification.inboundExcludePorts == [1000, 1001, 9001, 9901].map { PortRange($0) })
+        #expect(specification.inboundExcludePorts == [1000, 1001, 9001].map { PortRange($0) })
         #expect(specification.outboundExcludeRanges.map(\.description) == ["10.0.0.1/32", "fd00::/8"])
         #expect(
             specification.outboundExcludePortsForUIDs == [
@@ -170,7 +170,7 @@ import WeirCore
             """
         let specification = try Profile.kuma.specification(annotations: [name: text])
         #expect(specification.proxyUIDs == [5679] && specification.dns == .all && specification.dnsPort == 8888)
-        #expect(specification.inboundExcludePorts == [PortRange(1), PortRange(2), PortRange(9901)])
+        #expect(specification.inboundExcludePorts == [PortRange(1), PortRange(2)])
         #expect(specification.outboundPort == 12345 && specification.outboundExcludePorts == [PortRange(3)])
         #expect(specification.virtualInterfaces.map(\.name) == ["docker0", "br+", "iface"])
         #expect(specification.origins[.virtualInterfaces] == name)

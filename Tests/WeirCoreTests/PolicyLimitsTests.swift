@@ -27,9 +27,9 @@ import enum TestSupport.Growth
         #expect(Self.refusal { $0.excludeInterfaces = (0..<16_384).map { "eth\($0)" } } == "")
         #expect(
             Self.refusal { specification in
-                specification.outboundExcludeRanges = (0...65_536).map { CIDR(Address(ipv4: UInt32($0))) }
-            }.contains("65537 ranges"))
-        #expect(Self.refusal { $0.proxyUIDs = (1...20_000).map { $0 } }.contains("20000 uids"))
+                specification.outboundExcludeRanges = (0...131_072).map { CIDR(Address(ipv4: UInt32($0))) }
+            }.contains("131073 ranges"))
+        #expect(Self.refusal { $0.proxyUIDs = (1...20_000).map { $0 } }.contains("20000 users and groups"))
         let exclusions = (0...65_536).map { PortRange(UInt16($0 % 65_536)) }
         #expect(Self.refusal { $0.inboundExcludePorts = exclusions }.contains("65537 ports"))
     }
@@ -37,7 +37,7 @@ import enum TestSupport.Growth
     /// A word of a dozen letters may come to millions of entries.
     @Test func userPortsCountAsTheMapHasThem() {
         let all = Self.entry([PortRange(1, 65_535)], 0...65_535)
-        let words = "entries, one for each user, protocol and power of two of ports, and a policy has 32768 at most"
+        let words = "entries, one for each user, protocol and power of two of ports, and a policy has 65536 at most"
         #expect(Self.refusal { $0.outboundExcludePortsForUIDs = [all] }.contains(words))
         #expect(
             Self.refusal { $0.outboundExcludePortsForUIDs = [Self.entry([PortRange(22)], 0...40_000)] }.contains(words))

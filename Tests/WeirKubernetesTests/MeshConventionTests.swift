@@ -153,11 +153,11 @@ import WeirCore
             ).policy.inboundExcludePorts
         }
         let enabled = #"{"kuma.io/virtual-probes": "enabled", "kuma.io/virtual-probes-port": "19000"}"#
-        #expect(try excluded(enabled) == [PortRange(19000), PortRange(9901)])
-        #expect(try excluded(#"{"kuma.io/virtual-probes": "true"}"#) == [PortRange(9000), PortRange(9901)])
+        #expect(try excluded(enabled) == [PortRange(19000)])
+        #expect(try excluded(#"{"kuma.io/virtual-probes": "true"}"#) == [PortRange(9000)])
         #expect(
-            try excluded(#"{"kuma.io/virtual-probes": "disabled", "kuma.io/virtual-probes-port": "9000"}"#)
-                == [PortRange(9901)])
+            try excluded(#"{"kuma.io/virtual-probes": "disabled", "kuma.io/virtual-probes-port": "9000"}"#) == [])
+        #expect(try excluded(#"{"kuma.io/envoy-admin-port": "9901"}"#) == [PortRange(9901)])
         #expect(try excluded(#"{"kuma.io/envoy-admin-port": "0"}"#) == [])
     }
 }

@@ -14,7 +14,7 @@ extension Profile {
             ExemptPort(nil, annotation: "kuma.io/application-probe-proxy-port"),
             // Kuma 2.x; its injector says by annotation whether it has rewritten the probes.
             ExemptPort(9000, annotation: "kuma.io/virtual-probes-port", onlyWith: "kuma.io/virtual-probes"),
-            ExemptPort(9901, annotation: "kuma.io/envoy-admin-port"),
+            ExemptPort(nil, annotation: "kuma.io/envoy-admin-port"),
         ],
         annotations: [
             Annotation("traffic.kuma.io/transparent-proxy-config", .kumaConfiguration),

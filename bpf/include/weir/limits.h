@@ -13,7 +13,7 @@
 /*
  * What one policy or namespace may have of a map that all share.  A trie takes
  * memory for what it holds and for nothing else, so there it is the number of
- * those times this share, and cannot be full.  Of the others 64 whole shares or
+ * those times this share, and cannot be full.  Of the others 32 whole shares or
  * more fit; a share is far more than a pod needs.  The compiler refuses policies
  * that are over theirs (PolicyLimits).
  */
@@ -28,8 +28,8 @@
 #define WEIR_MAX_OWNERS (64 * WEIR_SHARE_OWNERS)
 #define WEIR_MAX_INTERFACES (256 * WEIR_SHARE_INTERFACES)
 #define WEIR_CLIENT_SLOTS 4096	/* of weir_clients */
-#define WEIR_SHARE_HANDSHAKES 4096	/* that wait for its proxy at one time */
-#define WEIR_MAX_HANDSHAKES (64 * WEIR_SHARE_HANDSHAKES)
+#define WEIR_SHARE_HANDSHAKES 8192	/* that wait for its proxy at one time */
+#define WEIR_MAX_HANDSHAKES (32 * WEIR_SHARE_HANDSHAKES)
 #define WEIR_MAX_COUNTERS 262144
 #define WEIR_MAX_LISTENERS 65536
 #define WEIR_MAX_PEERS 65536	/* sockets that take part in the short cut: two a connection */
