@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* System calls. */
 #define _GNU_SOURCE
+#include <malloc.h>
 #include "CWeirBPF.h"
 
 #include <errno.h>
@@ -140,4 +141,9 @@ int weir_mount(const char *type, const char *target)
 void weir_die_with_parent(void)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+void weir_give_memory_back(void)
+{
+	malloc_trim(0);
 }

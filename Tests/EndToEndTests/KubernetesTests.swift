@@ -6,10 +6,15 @@ extension EndToEnd {
     /// Pods of an API server that is not there, in namespaces that are: what the agent does with many, and what the CNI
     /// plugin may ask.
     @Suite struct Kubernetes {
-        @Test("250 pods: one list and one watch, all in the kernel, in little memory")
-        func manyPods() throws {
+        @Test(
+            "250 pods, also beside a hostile one: one list and one watch, all in the kernel, in little memory",
+            arguments: [false, true])
+        func manyPods(_ hostile: Bool) throws {
             let count = 250
             let server = try FakeAPIServer()
+            let busy = hostile ? try ChildProcess(["python3", "-c", Self.hostile, server.url]) : nil
+            if let busy { try busy.waitForLine("changing") }
+            defer { busy?.stop() }
             let pods = try (0..<count).map { try SimulatedPod(number: $0) }
             for pod in pods { try server.put(pod.object) }
             let installation = try Installation()
@@ -27,7 +32,7 @@ extension EndToEnd {
             let used = Double(try cpuTicks(of: agent.pid) - before) / Double(sysconf(Int32(_SC_CLK_TCK)))
             let memory = try anonymousMemory(of: agent.pid)
             observed(
-                "250 pods",
+                hostile ? "250 pods beside one that changes 250 KB of annotations five times a second" : "250 pods",
                 "an answer to add took \(added.p50) ms (median), \(added.p99) ms (99th of 100); "
                     + "\(memory / 1024) KiB anonymous memory; \(used / Double(idle) * 100) % of a core when idle")
             #expect(memory <= 25 << 20, "anonymous memory: \(memory) bytes")
@@ -38,6 +43,19 @@ extension EndToEnd {
             _ = try installation.cni("del", pods)
             #expect(try installation.workloads().isEmpty)
         }
+
+        private static let hostile = """
+            import json, sys, time, urllib.request
+            pod = {"metadata": {"name": "hostile", "namespace": "shop", "uid": "hostile-1", "annotations": {
+                "traffic.sidecar.istio.io/excludeOutboundPorts": ",".join(str(1 + i * 13 % 65000) for i in range(4000)),
+                **{f"a{i}": "b" for i in range(16000)}}},
+                "spec": {"nodeName": "node-1", "containers": [{"name": "istio-proxy"}]}}
+            for round in range(600):
+                pod["metadata"]["labels"] = {"round": str(round)}
+                urllib.request.urlopen(sys.argv[1] + "/fake/put", json.dumps(pod).encode(), 10).read()
+                if round == 0: print("changing", flush=True)
+                time.sleep(0.2)
+            """
 
         /// What a pod's annotations say goes before the node's word, and may change while the pod runs.
         @Test func annotationsSayTheAcceleration() throws {

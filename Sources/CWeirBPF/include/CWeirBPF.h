@@ -115,4 +115,7 @@ int weir_program_maps(int program, uint32_t *ids, uint32_t capacity);
 /* mount(2) of a pseudo file system. */
 int weir_mount(const char *type, const char *target);
 
+/* Gives the kernel back what malloc holds and nobody uses (malloc_trim(3)). */
+void weir_give_memory_back(void);
+
 #endif

@@ -28,6 +28,8 @@ actor PodKeeper {
     /// For what a sandbox waits for, and for everything else.
     let urgent = Workshop(width: 4)
     let patient = Workshop(width: 1)
+    /// Whether anything was read of pods since memory was given back.
+    var hasRead = false
     /// Whether the first list has been worked through.
     private(set) var isSettled = false
     /// Why the API server is not followed now.
@@ -106,6 +108,7 @@ actor PodKeeper {
 
     /// Decides about a pod, elsewhere.
     func record(of pod: Pod, _ workshop: Workshop) async -> PodRecord? {
+        hasRead = true
         odd[pod.name] = nil
         let known = pods[pod.metadata.uid]
         do {
@@ -230,6 +233,7 @@ actor PodKeeper {
 
     /// Puts the policy of a pod in force in its namespace, unless a mesh's iptables rules are.
     func apply(_ uid: String) async {
+        hasRead = true
         guard let record = pods[uid], let meshed = record.meshed, let attachment = record.attachment else { return }
         do {
             if let reason = try await rules(meshed, attachment) {
