@@ -35,7 +35,8 @@ extension EndToEnd {
                 hostile ? "250 pods beside one that changes 250 KB of annotations five times a second" : "250 pods",
                 "an answer to add took \(added.p50) ms (median), \(added.p99) ms (99th of 100); "
                     + "\(memory / 1024) KiB anonymous memory; \(used / Double(idle) * 100) % of a core when idle")
-            #expect(memory <= 25 << 20, "anonymous memory: \(memory) bytes")
+            // One of its objects in the making is some megabytes.
+            #expect(memory <= (hostile ? 40 : 25) << 20, "anonymous memory: \(memory) bytes")
             let requests = try server.requests()
             #expect(requests.count == 2, "\(requests)")
 
