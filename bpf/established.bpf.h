@@ -180,7 +180,8 @@ static __noinline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 }
 
 /*
- * When: at each of the events below, for every TCP socket below the cgroup.
+ * When: at each event below (a SYN is about to leave, an end is established, a socket listens or changes its
+ * state), for every TCP socket below the cgroup.
  * Reads: weir_socks, weir_ends; for accepted sockets weir_pods, weir_targets, weir_origins, weir_pairs.
  * Writes: weir_origins, weir_targets, weir_shares, weir_socks, weir_listeners, weir_counters, weir_flows, and what
  * pair.bpf.h has.

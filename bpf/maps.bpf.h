@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Every map.  "user" is the agent or the CLI; keys and values are described in
- * weir/abi.h.  All are pinned; maps that are filled by traffic allocate per
- * entry, so an idle node holds none of that memory.
+ * Every map.  "user" is the agent or the command line; keys and values are
+ * described in weir/abi.h.  All are pinned; maps that are filled by traffic
+ * allocate per entry, so an idle node holds none of that memory.
+ *
+ * Each comment says what the map holds, and then who writes it (Written), who
+ * reads it (Read), how long an entry lives (Lives), and what one workload may
+ * have of it where that is less than the whole (Share).  The table in
+ * docs/kernel.md is made of them: Scripts/docs --write.
  */
 #ifndef WEIR_MAPS_BPF_H
 #define WEIR_MAPS_BPF_H
 
-/* Namespace cookie modulo WEIR_POD_SLOTS -> whether weir_pods may have it.
- * Written by user before weir_pods; read by every hook first, so that most
- * bystanders are known by one load. */
+/* Namespace cookie modulo WEIR_POD_SLOTS -> whether weir_pods may have it.  Most
+ * bystanders are known by this one load.
+ * Written: user, before weir_pods
+ * Read: every hook, first
+ * Lives: while a workload has the slot */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, WEIR_POD_SLOTS);
@@ -17,7 +24,10 @@ struct {
 	__type(value, __u32);
 } weir_podslots SEC(".maps");
 
-/* Namespace cookie -> workload.  Written by user. */
+/* Namespace cookie -> workload.
+ * Written: user
+ * Read: every hook
+ * Lives: while the workload is registered */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -26,8 +36,10 @@ struct {
 	__type(value, struct weir_workload);
 } weir_pods SEC(".maps");
 
-/* cgroup v2 id -> workload, or a workload's proxy.  Written by user; walked to
- * only while weir_settings.cgroup_workloads is not 0. */
+/* cgroup v2 id -> workload, or a workload's proxy.
+ * Written: user
+ * Read: connect, sendmsg, recvmsg, while weir_settings.cgroup_workloads is not 0
+ * Lives: while the workload is registered */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -46,7 +58,10 @@ struct weir_policy_slot {
 
 /* Slot -> compiled policy.  A slot is filled before a workload points to it and
  * emptied only when none has for an RCU grace period: no connection is decided
- * by half a policy. */
+ * by half a policy.
+ * Written: user
+ * Read: every hook that decides, recvmsg
+ * Lives: while a workload points to the slot */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, WEIR_MAX_POLICIES);
@@ -54,9 +69,12 @@ struct {
 	__array(values, struct weir_policy_slot);
 } weir_policies SEC(".maps");
 
-/* What is in each of those slots.  Written and read by user: on Linux 6.1 (not on
- * 6.12) each read of a map of maps waits for an RCU grace period, also of an
- * empty slot (bpf_map_copy_value). */
+/* Slot of weir_policies -> its state, and the digest of its policy.  On Linux 6.1
+ * (not on 6.12) each read of a map of maps waits for an RCU grace period, also
+ * of an empty slot (bpf_map_copy_value), so user does not read weir_policies.
+ * Written: user
+ * Read: user
+ * Lives: as long as the installation */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, WEIR_MAX_POLICIES);
@@ -64,7 +82,11 @@ struct {
 	__type(value, struct weir_slot);
 } weir_slots SEC(".maps");
 
-/* (policy, uid or gid) -> facts.  Written by user. */
+/* (policy, uid or gid) -> facts.
+ * Written: user
+ * Read: connect, sendmsg, sockops
+ * Lives: as long as its policy
+ * Share: WEIR_SHARE_OWNERS a policy */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -73,7 +95,11 @@ struct {
 	__type(value, __u32);
 } weir_owners SEC(".maps");
 
-/* (policy, direction, prefix) -> facts.  Written by user. */
+/* (policy, direction, prefix) -> facts.
+ * Written: user
+ * Read: every hook that decides
+ * Lives: as long as its policy
+ * Share: WEIR_SHARE_PREFIXES a policy */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -82,8 +108,12 @@ struct {
 	__type(value, __u32);
 } weir_prefixes SEC(".maps");
 
-/* (namespace, destination prefix) -> whether it is local, and the source the
- * kernel would choose.  Written by user from the namespace's routing tables. */
+/* (namespace, destination prefix) -> whether it is local, and the source address
+ * that the kernel would choose.
+ * Written: user, from the namespace's routing tables
+ * Read: connect, sendmsg, sk_lookup, getsockname, sockops
+ * Lives: as long as the route
+ * Share: WEIR_SHARE_ROUTES a namespace */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -92,7 +122,11 @@ struct {
 	__type(value, struct weir_route);
 } weir_routes SEC(".maps");
 
-/* (policy, uid, protocol, port prefix) -> excluded for this user.  Written by user. */
+/* (policy, uid, protocol, port prefix) -> excluded for this user.
+ * Written: user
+ * Read: connect, sendmsg
+ * Lives: as long as its policy
+ * Share: WEIR_SHARE_USER_PORTS a policy */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -101,8 +135,11 @@ struct {
 	__type(value, __u32);
 } weir_uports SEC(".maps");
 
-/* (namespace, policy, interface, family) -> facts.  Written by user, who follows
- * the namespace's interfaces. */
+/* (namespace, policy, interface, family) -> facts.
+ * Written: user, who follows the namespace's interfaces
+ * Read: every hook that decides
+ * Lives: as long as the interface
+ * Share: WEIR_SHARE_INTERFACES a namespace */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -111,8 +148,11 @@ struct {
 	__type(value, struct weir_interface);
 } weir_ifaces SEC(".maps");
 
-/* What is known of one socket; dies with it. What is known of a listener, the
- * sockets accepted from it have, too (BPF_F_CLONE). */
+/* Socket -> what is known of it.  Sockets accepted by a listener start with a copy
+ * of what is known of the listener (BPF_F_CLONE).
+ * Written: connect, sockops; user for the sockets of Weir's own proxy
+ * Read: every hook of the socket
+ * Lives: as long as the socket */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
@@ -120,7 +160,10 @@ struct {
 	__type(value, struct weir_socket);
 } weir_socks SEC(".maps");
 
-/* The servers that one unconnected UDP socket asked. */
+/* Unconnected UDP socket -> the servers that it asked.
+ * Written: sendmsg
+ * Read: recvmsg
+ * Lives: as long as the socket */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -128,8 +171,11 @@ struct {
 	__type(value, struct weir_datagrams);
 } weir_datagrams SEC(".maps");
 
-/* weir_workload.share -> what that workload has of the maps below.  Written by user when a workload comes,
- * counted by the programs. */
+/* weir_workload.share -> how much the workload has of weir_origins, weir_pairs and
+ * weir_flows.
+ * Written: user when a workload comes, then connect and sockops
+ * Read: connect, sockops
+ * Lives: while the workload is registered */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, WEIR_MAX_WORKLOADS);
@@ -137,9 +183,12 @@ struct {
 	__type(value, struct weir_share);
 } weir_shares SEC(".maps");
 
-/* 4-tuple -> origin, from the SYN until the proxy's end is established or the
- * connection fails: handshakes in flight, and connections whose accepted socket
- * had no memory to keep its origin. */
+/* 4-tuple -> original destination: of handshakes in flight, and of connections
+ * whose accepted socket had no memory to keep it.
+ * Written: sockops
+ * Read: sockops, sk_lookup in TPROXY mode; getsockopt where the socket had no memory
+ * Lives: from the SYN until the proxy's end is established or the connection fails
+ * Share: WEIR_SHARE_HANDSHAKES a workload */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -149,7 +198,10 @@ struct {
 } weir_origins SEC(".maps");
 
 /* A client's initial sequence number modulo WEIR_CLIENT_SLOTS -> the client: how
- * a handshake is found whose source port netfilter has changed. */
+ * a handshake is found whose source port netfilter has changed.
+ * Written: sockops
+ * Read: sockops
+ * Lives: until another client has the slot */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, WEIR_CLIENT_SLOTS);
@@ -157,8 +209,11 @@ struct {
 	__type(value, struct weir_client);
 } weir_clients SEC(".maps");
 
-/* Ports that weir_origins may have entries for: sockets accepted at others need
- * not look.  Filled before the SYN leaves, never emptied. */
+/* Port -> whether weir_origins may have entries for it: sockets accepted at others
+ * need not look.
+ * Written: sockops, before the SYN leaves
+ * Read: sockops
+ * Lives: as long as the installation */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -166,8 +221,11 @@ struct {
 	__type(value, struct weir_targets);
 } weir_targets SEC(".maps");
 
-/* (namespace, port) -> the proxy's inbound listeners.  Filled at listen(), or
- * by user for listeners older than the programs; a close removes the entry. */
+/* (namespace, port, family, slot) -> a listening socket of the proxy.
+ * Written: sockops at listen(); user for listeners older than the programs
+ * Read: sk_lookup
+ * Lives: as long as the listener
+ * Share: WEIR_LISTENER_SLOTS a port and family that the policy steers to */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKHASH);
 	__uint(max_entries, WEIR_MAX_LISTENERS);
@@ -175,7 +233,10 @@ struct {
 	__type(value, __u64);
 } weir_listeners SEC(".maps");
 
-/* Connections and bytes by workload and reason.  Read and pruned by user. */
+/* (workload, direction, verdict, reason, protocol) -> connections and bytes.
+ * Written: every hook that decides, sockops
+ * Read: user, who also prunes it
+ * Lives: while the workload is registered */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -184,7 +245,10 @@ struct {
 	__type(value, struct weir_counter);
 } weir_counters SEC(".maps");
 
-/* What a socket of an accelerated workload knows of its pair. */
+/* Socket of an accelerated workload -> what it knows of its pair.
+ * Written: connect, sockops
+ * Read: sockops, sk_msg, the iterators of wake.bpf.h
+ * Lives: as long as the socket */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -192,8 +256,11 @@ struct {
 	__type(value, struct weir_end);
 } weir_ends SEC(".maps");
 
-/* Both initial sequence numbers of a connection -> its two sockets, from the moment its calling end is
- * established until both have closed. */
+/* Both initial sequence numbers of a connection -> its two sockets.
+ * Written: sockops, sk_msg
+ * Read: sockops, sk_msg, the iterators of wake.bpf.h
+ * Lives: from when the calling end is established until both ends have closed
+ * Share: WEIR_SHARE_PAIRS a workload */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -202,7 +269,11 @@ struct {
 	__type(value, struct weir_pair);
 } weir_pairs SEC(".maps");
 
-/* Socket cookie -> the socket: members of the short cut.  weir_redirect sees what they send. */
+/* Socket cookie -> the socket: members of the short cut.  weir_redirect sees what
+ * they send.
+ * Written: sockops
+ * Read: sk_msg, the iterators of wake.bpf.h
+ * Lives: as long as the socket */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKHASH);
 	__uint(max_entries, WEIR_MAX_PEERS);
@@ -210,8 +281,12 @@ struct {
 	__type(value, __u64);
 } weir_peers SEC(".maps");
 
-/* Socket cookie -> the socket: members of weir_peers that take a short read for "empty".  weir_queue puts
- * what comes to them through the stack behind what came past it. */
+/* Socket cookie -> the socket: members of weir_peers that take a short read for
+ * "empty".  weir_queue puts what comes to them through the stack behind what came
+ * past it.
+ * Written: sockops
+ * Read: the kernel, for what arrives at a member
+ * Lives: as long as the socket */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKHASH);
 	__uint(max_entries, WEIR_MAX_PEERS);
@@ -219,7 +294,10 @@ struct {
 	__type(value, __u64);
 } weir_queues SEC(".maps");
 
-/* Messages and bytes of accelerated workloads by path.  Read and pruned by user. */
+/* (workload, path) -> messages, bytes, and sockets left out.
+ * Written: sockops, sk_msg
+ * Read: user, who also prunes it
+ * Lives: while the workload is registered */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -228,12 +306,21 @@ struct {
 	__type(value, struct weir_path_count);
 } weir_paths SEC(".maps");
 
-/* Records of connections.  Read by user; full when nobody reads. */
+/* Ring of connection records; full when nobody reads.
+ * Written: connect, sockops
+ * Read: user
+ * Lives: until it is read
+ * Share: WEIR_SHARE_RECORDS records a workload in half a second, once the ring is half full */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, WEIR_FLOW_BYTES);
 } weir_flows SEC(".maps");
 
+/* The layout's version, how many workloads are cgroups, the last workload's id, and
+ * whether any workload was ever accelerated.
+ * Written: user
+ * Read: every hook that needs one of them
+ * Lives: as long as the installation */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

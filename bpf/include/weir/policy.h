@@ -17,28 +17,28 @@
  * (PORT_*).
  */
 enum weir_fact {
-	WEIR_FACT_UDP = 1 << 0,
-	WEIR_FACT_IPV6 = 1 << 1,
+	WEIR_FACT_UDP = 1 << 0,			/* UDP, not TCP */
+	WEIR_FACT_IPV6 = 1 << 1,		/* destination is IPv6, and not IPv4-mapped */
 	WEIR_FACT_LOCAL = 1 << 2,		/* destination is an address of the namespace, or 0.0.0.0, :: */
 	WEIR_FACT_LOOPBACK_RANGE = 1 << 3,	/* destination is in the policy's loopback range (127.0.0.1/32, ::1) */
 	WEIR_FACT_PASSTHROUGH_SOURCE = 1 << 4,	/* source is 127.0.0.6 or ::6 */
 	WEIR_FACT_PROXY_FIRST_UID = 1 << 5,	/* socket made by the first of the proxy's uids */
-	WEIR_FACT_PROXY_OTHER_UID = 1 << 6,	/* ... by another of them */
-	WEIR_FACT_PROXY_GID = 1 << 7,
-	WEIR_FACT_PROXY_CGROUP = 1 << 8,
+	WEIR_FACT_PROXY_OTHER_UID = 1 << 6,	/* socket made by another of the proxy's uids */
+	WEIR_FACT_PROXY_GID = 1 << 7,		/* socket made by one of the proxy's gids */
+	WEIR_FACT_PROXY_CGROUP = 1 << 8,	/* socket made in the proxy's cgroup */
 	WEIR_FACT_GROUP_LISTED = 1 << 9,	/* gid is in the list of owner groups */
 	WEIR_FACT_UID_PORT = 1 << 10,		/* this port is excluded for this uid */
-	WEIR_FACT_PORT_EXCLUDED = 1 << 11,
-	WEIR_FACT_PORT_INCLUDED = 1 << 12,
-	WEIR_FACT_PORT_INBOUND = 1 << 13,	/* passes the inbound port test */
-	WEIR_FACT_PORT_DNS = 1 << 14,		/* 53 */
-	WEIR_FACT_PORT_TUNNEL = 1 << 15,
-	WEIR_FACT_RANGE_EXCLUDED = 1 << 16,
-	WEIR_FACT_RANGE_INCLUDED = 1 << 17,
-	WEIR_FACT_DNS_SERVER = 1 << 18,
+	WEIR_FACT_PORT_EXCLUDED = 1 << 11,	/* in the list of excluded outbound ports */
+	WEIR_FACT_PORT_INCLUDED = 1 << 12,	/* in the list of included outbound ports */
+	WEIR_FACT_PORT_INBOUND = 1 << 13,	/* passes the test of inbound ports */
+	WEIR_FACT_PORT_DNS = 1 << 14,		/* the port is 53 */
+	WEIR_FACT_PORT_TUNNEL = 1 << 15,	/* the mesh's tunnel port */
+	WEIR_FACT_RANGE_EXCLUDED = 1 << 16,	/* destination is in an excluded range */
+	WEIR_FACT_RANGE_INCLUDED = 1 << 17,	/* destination is in an included range */
+	WEIR_FACT_DNS_SERVER = 1 << 18,		/* destination is a DNS server whose traffic is captured */
 	WEIR_FACT_SOURCE_LISTED = 1 << 19,	/* client's address is in the list of sources */
-	WEIR_FACT_INTERFACE_EXCLUDED = 1 << 20,
-	WEIR_FACT_INTERFACE_VIRTUAL = 1 << 21,
+	WEIR_FACT_INTERFACE_EXCLUDED = 1 << 20,	/* it leaves or came in by an excluded interface */
+	WEIR_FACT_INTERFACE_VIRTUAL = 1 << 21,	/* it came in by a virtual interface, whose traffic is outbound */
 	WEIR_FACT_MARK = 1 << 22,		/* SO_MARK is the proxy's */
 };
 
