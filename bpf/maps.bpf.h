@@ -4,19 +4,17 @@
  * described in weir/abi.h.  All are pinned; maps that are filled by traffic
  * allocate per entry, so an idle node holds none of that memory.
  *
- * Each comment says what the map holds, and then who writes it (Written), who
- * reads it (Read), how long an entry lives (Lives), and what one workload may
- * have of it where that is less than the whole (Share).  The table in
- * docs/kernel.md is made of them: Scripts/docs --write.
+ * Each comment says what the map holds, who writes it (Written:), who reads it
+ * (Read:), how long an entry lives (Lives:), and what one workload may have of
+ * it where that is less than the whole (Share:).  Scripts/docs --write makes the
+ * table in docs/kernel.md of them.
  */
 #ifndef WEIR_MAPS_BPF_H
 #define WEIR_MAPS_BPF_H
 
-/* Namespace cookie modulo WEIR_POD_SLOTS -> whether weir_pods may have it.  Most
- * bystanders are known by this one load.
- * Written: user, before weir_pods
- * Read: every hook, first
- * Lives: while a workload has the slot */
+/* Namespace cookie modulo WEIR_POD_SLOTS -> whether weir_pods may have it.  Most bystanders are known
+ * by this one load.
+ * Written: user, before weir_pods.  Read: every hook, first.  Lives: while a workload has the slot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, WEIR_POD_SLOTS);
@@ -25,9 +23,7 @@ struct {
 } weir_podslots SEC(".maps");
 
 /* Namespace cookie -> workload.
- * Written: user
- * Read: every hook
- * Lives: while the workload is registered */
+ * Written: user.  Read: every hook.  Lives: while the workload is registered. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -37,9 +33,8 @@ struct {
 } weir_pods SEC(".maps");
 
 /* cgroup v2 id -> workload, or a workload's proxy.
- * Written: user
- * Read: connect, sendmsg, recvmsg, while weir_settings.cgroup_workloads is not 0
- * Lives: while the workload is registered */
+ * Written: user.  Read: connect, sendmsg, recvmsg, while weir_settings.cgroup_workloads is not 0.
+ * Lives: while the workload is registered. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -56,12 +51,9 @@ struct weir_policy_slot {
 	__uint(value_size, sizeof(struct weir_policy));
 };
 
-/* Slot -> compiled policy.  A slot is filled before a workload points to it and
- * emptied only when none has for an RCU grace period: no connection is decided
- * by half a policy.
- * Written: user
- * Read: every hook that decides, recvmsg
- * Lives: while a workload points to the slot */
+/* Slot -> compiled policy.  A slot is filled before a workload points to it and emptied only when none
+ * has for an RCU grace period: no connection is decided by half a policy.
+ * Written: user.  Read: every hook that decides, recvmsg.  Lives: while a workload points to the slot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, WEIR_MAX_POLICIES);
@@ -69,12 +61,10 @@ struct {
 	__array(values, struct weir_policy_slot);
 } weir_policies SEC(".maps");
 
-/* Slot of weir_policies -> its state, and the digest of its policy.  On Linux 6.1
- * (not on 6.12) each read of a map of maps waits for an RCU grace period, also
- * of an empty slot (bpf_map_copy_value), so user does not read weir_policies.
- * Written: user
- * Read: user
- * Lives: as long as the installation */
+/* Slot of weir_policies -> its state, and the digest of its policy.  On Linux 6.1 (not on 6.12) each
+ * read of a map of maps waits for an RCU grace period, also of an empty slot (bpf_map_copy_value), so
+ * user does not read weir_policies.
+ * Written: user.  Read: user.  Lives: as long as the installation. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, WEIR_MAX_POLICIES);
@@ -83,10 +73,8 @@ struct {
 } weir_slots SEC(".maps");
 
 /* (policy, uid or gid) -> facts.
- * Written: user
- * Read: connect, sendmsg, sockops
- * Lives: as long as its policy
- * Share: WEIR_SHARE_OWNERS a policy */
+ * Written: user.  Read: connect, sendmsg, sockops.  Lives: as long as its policy.  Share:
+ * WEIR_SHARE_OWNERS a policy. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -96,10 +84,8 @@ struct {
 } weir_owners SEC(".maps");
 
 /* (policy, direction, prefix) -> facts.
- * Written: user
- * Read: every hook that decides
- * Lives: as long as its policy
- * Share: WEIR_SHARE_PREFIXES a policy */
+ * Written: user.  Read: every hook that decides.  Lives: as long as its policy.  Share:
+ * WEIR_SHARE_PREFIXES a policy. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -108,12 +94,10 @@ struct {
 	__type(value, __u32);
 } weir_prefixes SEC(".maps");
 
-/* (namespace, destination prefix) -> whether it is local, and the source address
- * that the kernel would choose.
- * Written: user, from the namespace's routing tables
- * Read: connect, sendmsg, sk_lookup, getsockname, sockops
- * Lives: as long as the route
- * Share: WEIR_SHARE_ROUTES a namespace */
+/* (namespace, destination prefix) -> whether it is local, and the source address that the kernel would
+ * choose.
+ * Written: user, from the namespace's routing tables.  Read: connect, sendmsg, sk_lookup, getsockname,
+ * sockops.  Lives: as long as the route.  Share: WEIR_SHARE_ROUTES a namespace. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -123,10 +107,8 @@ struct {
 } weir_routes SEC(".maps");
 
 /* (policy, uid, protocol, port prefix) -> excluded for this user.
- * Written: user
- * Read: connect, sendmsg
- * Lives: as long as its policy
- * Share: WEIR_SHARE_USER_PORTS a policy */
+ * Written: user.  Read: connect, sendmsg.  Lives: as long as its policy.  Share: WEIR_SHARE_USER_PORTS
+ * a policy. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -136,10 +118,8 @@ struct {
 } weir_uports SEC(".maps");
 
 /* (namespace, policy, interface, family) -> facts.
- * Written: user, who follows the namespace's interfaces
- * Read: every hook that decides
- * Lives: as long as the interface
- * Share: WEIR_SHARE_INTERFACES a namespace */
+ * Written: user, who follows the namespace's interfaces.  Read: every hook that decides.  Lives: as
+ * long as the interface.  Share: WEIR_SHARE_INTERFACES a namespace. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -148,11 +128,10 @@ struct {
 	__type(value, struct weir_interface);
 } weir_ifaces SEC(".maps");
 
-/* Socket -> what is known of it.  Sockets accepted by a listener start with a copy
- * of what is known of the listener (BPF_F_CLONE).
- * Written: connect, sockops; user for the sockets of Weir's own proxy
- * Read: every hook of the socket
- * Lives: as long as the socket */
+/* Socket -> what is known of it.  Sockets accepted by a listener start with a copy of what is known of
+ * the listener (BPF_F_CLONE).
+ * Written: connect, sockops; user for the sockets of Weir's own proxy.  Read: every hook of the
+ * socket.  Lives: as long as the socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
@@ -161,9 +140,7 @@ struct {
 } weir_socks SEC(".maps");
 
 /* Unconnected UDP socket -> the servers that it asked.
- * Written: sendmsg
- * Read: recvmsg
- * Lives: as long as the socket */
+ * Written: sendmsg.  Read: recvmsg.  Lives: as long as the socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -171,11 +148,9 @@ struct {
 	__type(value, struct weir_datagrams);
 } weir_datagrams SEC(".maps");
 
-/* weir_workload.share -> how much the workload has of weir_origins, weir_pairs and
- * weir_flows.
- * Written: user when a workload comes, then connect and sockops
- * Read: connect, sockops
- * Lives: while the workload is registered */
+/* weir_workload.share -> how much the workload has of weir_origins, weir_pairs and weir_flows.
+ * Written: user when a workload comes, then connect and sockops.  Read: connect, sockops.  Lives:
+ * while the workload is registered. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, WEIR_MAX_WORKLOADS);
@@ -183,12 +158,11 @@ struct {
 	__type(value, struct weir_share);
 } weir_shares SEC(".maps");
 
-/* 4-tuple -> original destination: of handshakes in flight, and of connections
- * whose accepted socket had no memory to keep it.
- * Written: sockops
- * Read: sockops, sk_lookup in TPROXY mode; getsockopt where the socket had no memory
- * Lives: from the SYN until the proxy's end is established or the connection fails
- * Share: WEIR_SHARE_HANDSHAKES a workload */
+/* 4-tuple -> original destination: of handshakes in flight, and of connections whose accepted socket
+ * had no memory to keep it.
+ * Written: sockops.  Read: sockops, sk_lookup in TPROXY mode; getsockopt where the socket had no
+ * memory.  Lives: from the SYN until the proxy's end is established or the connection fails.  Share:
+ * WEIR_SHARE_HANDSHAKES a workload. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -197,11 +171,9 @@ struct {
 	__type(value, struct weir_origin);
 } weir_origins SEC(".maps");
 
-/* A client's initial sequence number modulo WEIR_CLIENT_SLOTS -> the client: how
- * a handshake is found whose source port netfilter has changed.
- * Written: sockops
- * Read: sockops
- * Lives: until another client has the slot */
+/* A client's initial sequence number modulo WEIR_CLIENT_SLOTS -> the client: how a handshake is found
+ * whose source port netfilter has changed.
+ * Written: sockops.  Read: sockops.  Lives: until another client has the slot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, WEIR_CLIENT_SLOTS);
@@ -209,11 +181,8 @@ struct {
 	__type(value, struct weir_client);
 } weir_clients SEC(".maps");
 
-/* Port -> whether weir_origins may have entries for it: sockets accepted at others
- * need not look.
- * Written: sockops, before the SYN leaves
- * Read: sockops
- * Lives: as long as the installation */
+/* Port -> whether weir_origins may have entries for it: sockets accepted at others need not look.
+ * Written: sockops, before the SYN leaves.  Read: sockops.  Lives: as long as the installation. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -222,10 +191,8 @@ struct {
 } weir_targets SEC(".maps");
 
 /* (namespace, port, family, slot) -> a listening socket of the proxy.
- * Written: sockops at listen(); user for listeners older than the programs
- * Read: sk_lookup
- * Lives: as long as the listener
- * Share: WEIR_LISTENER_SLOTS a port and family that the policy steers to */
+ * Written: sockops at listen(); user for listeners older than the programs.  Read: sk_lookup.  Lives:
+ * as long as the listener.  Share: WEIR_LISTENER_SLOTS a port and family that the policy steers to. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKHASH);
 	__uint(max_entries, WEIR_MAX_LISTENERS);
@@ -234,9 +201,8 @@ struct {
 } weir_listeners SEC(".maps");
 
 /* (workload, direction, verdict, reason, protocol) -> connections and bytes.
- * Written: every hook that decides, sockops
- * Read: user, who also prunes it
- * Lives: while the workload is registered */
+ * Written: every hook that decides, sockops.  Read: user, who also prunes it.  Lives: while the
+ * workload is registered. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -246,9 +212,8 @@ struct {
 } weir_counters SEC(".maps");
 
 /* Socket of an accelerated workload -> what it knows of its pair.
- * Written: connect, sockops
- * Read: sockops, sk_msg, the iterators of wake.bpf.h
- * Lives: as long as the socket */
+ * Written: connect, sockops.  Read: sockops, sk_msg, the iterators of wake.bpf.h.  Lives: as long as
+ * the socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -257,10 +222,8 @@ struct {
 } weir_ends SEC(".maps");
 
 /* Both initial sequence numbers of a connection -> its two sockets.
- * Written: sockops, sk_msg
- * Read: sockops, sk_msg, the iterators of wake.bpf.h
- * Lives: from when the calling end is established until both ends have closed
- * Share: WEIR_SHARE_PAIRS a workload */
+ * Written: sockops, sk_msg.  Read: sockops, sk_msg, the iterators of wake.bpf.h.  Lives: from when the
+ * calling end is established until both ends have closed.  Share: WEIR_SHARE_PAIRS a workload. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -269,11 +232,8 @@ struct {
 	__type(value, struct weir_pair);
 } weir_pairs SEC(".maps");
 
-/* Socket cookie -> the socket: members of the short cut.  weir_redirect sees what
- * they send.
- * Written: sockops
- * Read: sk_msg, the iterators of wake.bpf.h
- * Lives: as long as the socket */
+/* Socket cookie -> the socket: members of the short cut.  weir_redirect sees what they send.
+ * Written: sockops.  Read: sk_msg, the iterators of wake.bpf.h.  Lives: as long as the socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKHASH);
 	__uint(max_entries, WEIR_MAX_PEERS);
@@ -281,12 +241,9 @@ struct {
 	__type(value, __u64);
 } weir_peers SEC(".maps");
 
-/* Socket cookie -> the socket: members of weir_peers that take a short read for
- * "empty".  weir_queue puts what comes to them through the stack behind what came
- * past it.
- * Written: sockops
- * Read: the kernel, for what arrives at a member
- * Lives: as long as the socket */
+/* Socket cookie -> the socket: members of weir_peers that take a short read for "empty".  weir_queue
+ * puts what comes to them through the stack behind what came past it.
+ * Written: sockops.  Read: the kernel, for what arrives at a member.  Lives: as long as the socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKHASH);
 	__uint(max_entries, WEIR_MAX_PEERS);
@@ -295,9 +252,7 @@ struct {
 } weir_queues SEC(".maps");
 
 /* (workload, path) -> messages, bytes, and sockets left out.
- * Written: sockops, sk_msg
- * Read: user, who also prunes it
- * Lives: while the workload is registered */
+ * Written: sockops, sk_msg.  Read: user, who also prunes it.  Lives: while the workload is registered. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -307,20 +262,16 @@ struct {
 } weir_paths SEC(".maps");
 
 /* Ring of connection records; full when nobody reads.
- * Written: connect, sockops
- * Read: user
- * Lives: until it is read
- * Share: WEIR_SHARE_RECORDS records a workload in half a second, once the ring is half full */
+ * Written: connect, sockops.  Read: user.  Lives: until it is read.  Share: WEIR_SHARE_RECORDS records
+ * a workload in half a second, once the ring is half full. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, WEIR_FLOW_BYTES);
 } weir_flows SEC(".maps");
 
-/* The layout's version, how many workloads are cgroups, the last workload's id, and
- * whether any workload was ever accelerated.
- * Written: user
- * Read: every hook that needs one of them
- * Lives: as long as the installation */
+/* The layout's version, how many workloads are cgroups, the last workload's id, and whether any
+ * workload was ever accelerated.
+ * Written: user.  Read: every hook that needs one of them.  Lives: as long as the installation. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

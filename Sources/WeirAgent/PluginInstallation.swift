@@ -23,7 +23,7 @@ public enum PluginInstallation {
                 "the CNI plugin was taken out of the network configuration; it comes back",
                 metadata: ["in": "\(milliseconds) ms"])
         case .problem(let sentence):
-            logger.warning("CNI plugin not installed; it is when this is over", metadata: ["error": "\(sentence)"])
+            logger.warning("CNI plugin not installed; trying again", metadata: ["error": "\(sentence)"])
         }
     }
 

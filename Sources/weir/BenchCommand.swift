@@ -8,8 +8,8 @@ struct BenchCommand: ParsableCommand {
         commandName: "bench",
         abstract: "Measure on this node, side by side: no interception, iptables, nftables, and Weir.",
         discussion: """
-            Everything happens in namespaces and a cgroup of the run's own, and goes with it; a Weir that works on this \
-            node is not touched. The machine should have nothing else to do. ^C ends it at any time.
+            A run has namespaces and a cgroup of its own, and removes them; a Weir that works on this node is not \
+            touched. The machine should have nothing else to do. ^C ends it at any time.
             """,
         subcommands: [Compare.self, Show.self])
 
@@ -21,7 +21,8 @@ struct BenchCommand: ParsableCommand {
             "Client connections at which latency is measured; 1,2,5,10,25,50,100 without it, and 1,10,100 with --quick.",
             valueName: "n,n,..."))
     var connections: String?
-    @Option(help: ArgumentHelp("Measure Merbridge, too: its BPF objects, one or a folder of them.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("Measure Merbridge, too: its BPF objects, one or a directory of them.", valueName: "path"))
     var merbridge: String?
     @Option(help: ArgumentHelp("Write the result to this file, for weir bench compare.", valueName: "file"))
     var json: String?

@@ -6,8 +6,8 @@ import WeirCore
 
 struct CNICommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "cni", abstract: "Put the CNI plugin onto this node, or take it away.",
-        discussion: "An agent whose configuration has agent.cni.install does it by itself.",
+        commandName: "cni", abstract: "Install the CNI plugin on this node, or remove it.",
+        discussion: "An agent whose configuration has agent.cni.install does the same.",
         subcommands: [Install.self, Uninstall.self])
 
     /// Where: flags before the configuration's `agent.cni`.
@@ -28,7 +28,7 @@ struct CNICommand: ParsableCommand {
 
     struct Install: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Copy weir-cni, and put it at the end of the network configuration that counts.")
+            abstract: "Copy weir-cni, and add it at the end of the network configuration in use.")
 
         @Flag(help: "Stay: wait for a network configuration, and put back what others take out.") var watch = false
         @OptionGroup var directories: Directories
@@ -52,7 +52,7 @@ struct CNICommand: ParsableCommand {
 
     struct Uninstall: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Take the plugin out of all network configurations, and then away.",
+            abstract: "Take the plugin out of all network configurations, and delete it.",
             discussion: "Stop an agent that keeps it installed first.")
 
         @OptionGroup var directories: Directories

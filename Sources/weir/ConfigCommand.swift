@@ -29,7 +29,7 @@ struct ConfigCommand: ParsableCommand {
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "The configuration that a file comes to, defaults included, as YAML or JSON.")
+            abstract: "Print the configuration of a file with all defaults, as YAML or JSON.")
 
         private struct Document: Encodable {
             let schema = "weir.configuration/v1"
@@ -38,7 +38,7 @@ struct ConfigCommand: ParsableCommand {
         }
 
         @Argument(help: "The file; \(ConfigurationFile.standard) by default.") var file = ConfigurationFile.standard
-        @Flag(help: "Say for each value whether it is a default or which line it stands in.") var origin = false
+        @Flag(help: "Say where each value comes from: the default, or a line of the file.") var origin = false
         @Option(name: .shortAndLong, help: "For people (table, which is YAML) or machines (json).")
         var output = OutputFormat.table
         @OptionGroup var options: GlobalOptions

@@ -8,7 +8,9 @@ import WeirCore
 struct FlowsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "flows",
-        abstract: "Records of connections that ended or were let pass: the agent's last thousand, or as they come.")
+        abstract:
+            "Records of connections that ended or were left alone: the agent's last 1024, and with -f those that follow."
+    )
 
     @Argument(help: "Only this workload.") var workload: String?
     @Flag(name: .shortAndLong, help: "Go on as connections come and end.") var follow = false

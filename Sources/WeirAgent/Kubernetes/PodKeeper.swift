@@ -115,7 +115,7 @@ actor PodKeeper {
             return try await workshop.run { PodRecord(pod, known: known) }
         } catch {
             logger.error("pod not looked at", metadata: ["pod": "\(pod.name)", "error": "\(error)"])
-            pods[pod.metadata.uid]?.problem = "its annotations are too much: \(error)"
+            pods[pod.metadata.uid]?.problem = "its annotations take too long: \(error)"
             return nil
         }
     }
@@ -218,7 +218,8 @@ actor PodKeeper {
         do {
             try notes.write(attachment.note, of: uid)
         } catch {
-            logger.error("an agent that starts anew will not know the sandbox", metadata: ["error": "\(error)"])
+            logger.error(
+                "sandbox not recorded; a restarted agent will have to look for it", metadata: ["error": "\(error)"])
         }
     }
 

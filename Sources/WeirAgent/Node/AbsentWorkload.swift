@@ -51,7 +51,7 @@ extension Node {
     func note(absent new: [AbsentWorkload]) {
         for one in new where absent[one.workload.name] == nil {
             logger.warning(
-                "workload is not there; it is taken over when it comes",
+                "workload is not there; it is intercepted as soon as it is",
                 metadata: ["workload": "\(one.workload.name)", "error": "\(one.reason)"])
         }
         // One that was known goes on being absent since then.

@@ -209,7 +209,7 @@ final class EBPFMechanism {
             }
         } catch {
             logger.error(
-                "writers of the short cut that the kernel forgets will not be woken",
+                "cannot look for writers of the short cut that the kernel forgets; nobody wakes them",
                 metadata: ["error": "\(error)"])
             looksForWriters = false
         }

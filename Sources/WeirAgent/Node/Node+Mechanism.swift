@@ -36,7 +36,7 @@ extension Node {
         let installed = try Interceptor.install(pins, cgroup: new.agent.cgroup, launcher: launcher)
         if let why = installed.whyCharged {
             logger.warning(
-                "what pods' sockets take of the maps is charged to this process's memory limit",
+                "the memory of the maps is charged to this process, so pods' sockets count against its limit",
                 metadata: ["reason": "\(why)"])
         }
         return installed

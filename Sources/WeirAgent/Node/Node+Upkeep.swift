@@ -17,7 +17,7 @@ extension Node {
             present.excess = excess
             guard let excess else { continue }
             logger.warning(
-                "not all of a namespace is known",
+                "a namespace has more than its share; not all of it is known",
                 metadata: ["workload": "\(present.resolved.workload.name)", "reason": "\(excess)"])
         }
     }

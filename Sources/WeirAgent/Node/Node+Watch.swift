@@ -35,7 +35,7 @@ extension Node {
     func repaired(_ one: Restoration) {
         repairs[one.subject, default: 0] += 1
         logger.warning(
-            "interception was gone and is put back",
+            "part of the interception was gone; it is restored",
             metadata: ["what": "\(one.subject.rawValue)", "found": "\(one.finding)"])
     }
 }
