@@ -160,7 +160,7 @@ public actor Agent {
         guard !gone.isEmpty else { return }
         let names = gone.prefix(20).joined(separator: ", ") + (gone.count > 20 ? ", …" : "")
         logger.warning(
-            "workloads were removed from the configuration; they are no longer intercepted",
+            "the configuration has workloads no more; they are not intercepted from now on",
             metadata: ["removed": "\(gone.count)", "workloads": "\(names)"])
     }
 

@@ -8,8 +8,8 @@ struct AdoptCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "adopt", abstract: "Take a running pod over from its mesh's iptables rules, or give it back.",
         discussion: """
-            The agent on the pod's node does it. It takes over pods without such rules by itself. Established \
-            connections go on; no new one bypasses the sidecar.
+            The agent of the pod's node does it. Pods without such rules it takes over by itself. Established \
+            connections go on; no new one passes the sidecar by.
             """)
 
     @Option(name: .customLong("replace-iptables"), help: ArgumentHelp("The pod.", valueName: "namespace/name"))

@@ -5,8 +5,8 @@ import WeirCore
 
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "explain", abstract: "What would happen to a connection, and why.",
-        discussion: "Asks the kernel itself; with nftables, the policy from which the rules were written.")
+        commandName: "explain", abstract: "The decision about a connection that nobody makes, and its reason.",
+        discussion: "The kernel itself is asked; with nftables the policy that its rules were written from.")
 
     enum Side: String, ExpressibleByArgument, CaseIterable {
         case app, proxy, outside
