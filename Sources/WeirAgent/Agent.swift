@@ -158,10 +158,9 @@ public actor Agent {
     private func reportRemovals(from old: Configuration, to new: Configuration) {
         let gone = Set(old.workloads.map(\.name)).subtracting(new.workloads.map(\.name)).sorted()
         guard !gone.isEmpty else { return }
-        let names = gone.prefix(20).joined(separator: ", ") + (gone.count > 20 ? ", …" : "")
         logger.warning(
             "the configuration has workloads no more; they are not intercepted from now on",
-            metadata: ["removed": "\(gone.count)", "workloads": "\(names)"])
+            metadata: ["removed": "\(gone.count)", "workloads": "\(Node.list(gone))"])
     }
 
     /// A configuration with the settings of this process as they were when it started. What it cannot change is said.
@@ -218,7 +217,7 @@ public actor Agent {
             }
         }
         defer { stopped.set() }
-        for try await some in records { hub.publish(some) }
+        for try await some in records { hub.publish(node.names.add(to: some)) }
     }
 
     func status() async -> AgentStatus {

@@ -25,6 +25,8 @@ public enum FlowEnd: String, Sendable, Codable {
 public struct FlowRecord: Sendable, Codable, Hashable {
     public var schema = "weir.flow/v1"
     public var workload: UInt32
+    /// As it was when the record was read, because the workload may be gone since. Nil: nobody knows.
+    public var workloadName: String?
     public var direction: Direction
     public var verdict: Verdict
     public var reason: Reason

@@ -4,15 +4,14 @@ import WeirCore
 
 /// iptables rules by which a mesh redirects the traffic of a network namespace.
 public enum MeshRules {
-    /// The names of such chains in the namespace, in either backend of iptables; none when there are no rules.
+    /// The names of such chains of nf_tables in the namespace; none when there are no rules.
     public static func chains(in namespace: borrowing NetworkNamespace) throws(BPFError) -> [String] {
         try namespace.enter { () throws(BPFError) in
-            let all = try nftChains() + legacyChains()
-            return Set(all.filter(isMesh)).sorted()
+            return Set(try nftChains().filter(isMesh)).sorted()
         }
     }
 
-    static func isMesh(_ chain: String) -> Bool { IPTables.chainPrefixes.contains { chain.hasPrefix($0) } }
+    public static func isMesh(_ chain: String) -> Bool { IPTables.chainPrefixes.contains { chain.hasPrefix($0) } }
 
     /// Every chain of nf_tables, where iptables-nft's are, too (linux/netfilter/nf_tables.h).
     private static func nftChains() throws(BPFError) -> [String] {
@@ -29,23 +28,5 @@ public enum MeshRules {
             }
         }
         return found
-    }
-
-    /// The old backend tells only its own tool the chains of a table; which tables it has is in /proc.
-    private static func legacyChains() -> [String] {
-        ["", "6"].flatMap { family -> [String] in
-            let tables = TextFile.lines("/proc/thread-self/net/ip\(family)_tables_names")
-            guard tables.contains("nat") || tables.contains("mangle") else { return [] }
-            return savedChains("ip\(family)tables-legacy-save")
-        }
-    }
-
-    private static func savedChains(_ program: String) -> [String] {
-        guard let pipe = popen("\(program) 2>/dev/null", "re") else { return [] }
-        defer { pclose(pipe) }
-        return TextFile.lines(pipe).compactMap { line in
-            // ":CHAIN POLICY [packets:bytes]"
-            line.first == ":" ? line.dropFirst().split(separator: " ").first.map(String.init) : nil
-        }
     }
 }

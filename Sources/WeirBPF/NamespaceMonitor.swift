@@ -1,6 +1,7 @@
 import CWeirBPF
 import Dispatch
 import Glibc
+import Synchronization
 
 /// Tells when something of a network namespace changes.
 public final class NamespaceMonitor {
@@ -25,15 +26,15 @@ public final class NamespaceMonitor {
         }
         let queue = DispatchQueue(label: "weir.namespace")
         let source = DispatchSource.makeReadSource(fileDescriptor: raw, queue: queue)
-        let pace = Pace()
+        let pace = Mutex(Pace())
         source.setEventHandler {
             usleep(20_000)  // let a burst finish; one reading serves all of it
             var buffer = [UInt8](repeating: 0, count: 16 << 10)
             // ENOBUFS means that changes were lost, which one more reading mends as well.
             while recv(raw, &buffer, buffer.count, Int32(MSG_DONTWAIT)) > 0 {}
-            guard let wait = pace.next() else { return }
+            guard let wait = pace.withLock({ $0.next() }) else { return }
             queue.asyncAfter(deadline: .now() + .milliseconds(wait)) {
-                pace.isWaiting = false
+                pace.withLock { $0.isWaiting = false }
                 changed()
             }
         }
@@ -45,15 +46,15 @@ public final class NamespaceMonitor {
     deinit { source.cancel() }
 
     /// How long a namespace waits until it is read again: who changes it without an end is followed ever more slowly, for
-    /// others have to be followed, too. Used on one queue.
-    private final class Pace: @unchecked Sendable {
+    /// others have to be followed, too.
+    private struct Pace {
         private static let longest = 2_000
         private var wait = 0
         private var last = ContinuousClock.now - .seconds(60)
         var isWaiting = false
 
         /// In milliseconds; nil: it waits already, and this change with it.
-        func next() -> Int? {
+        mutating func next() -> Int? {
             if isWaiting { return nil }
             let isBusy = ContinuousClock.now - last < .milliseconds(4 * wait + 80)
             wait = isBusy ? min(wait * 2 + 10, Self.longest) : 0

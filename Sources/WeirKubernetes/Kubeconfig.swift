@@ -74,7 +74,7 @@ public struct Kubeconfig: Decodable {
 
     /// Reads a file; paths in it are relative to it.
     public static func access(path: String) throws(InvalidValue) -> ClusterAccess {
-        let text = try ClusterAccess.text(path, "the kubeconfig")
+        let text = BoundedYAML.withoutMark(try ClusterAccess.text(path, "the kubeconfig"))
         let file: Kubeconfig
         do {
             try BoundedYAML.check(text, .kubeconfig)

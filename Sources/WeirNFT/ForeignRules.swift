@@ -10,9 +10,25 @@ public struct ForeignRules: Sendable {
     /// What could not be read, and why.
     public private(set) var unreadable: [String] = []
 
-    private static let folders = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin"]
     /// Tables that iptables-nft keeps its rules in.
     private static let standard = ["nat", "mangle", "filter", "raw", "security"]
+
+    /// Chains of the old backend of iptables in the network namespace of the calling thread, which tells only its own tool
+    /// of them.
+    public static func legacyChains() throws(NFTError) -> [String] {
+        var chains: [String] = []
+        for family in ["", "6"] {
+            let tables = lines(of: "/proc/thread-self/net/ip\(family)_tables_names")
+            guard tables.contains("nat") || tables.contains("mangle"),
+                let path = Tool.find("ip\(family)tables-legacy-save")
+            else { continue }
+            // ":CHAIN POLICY [packets:bytes]"
+            chains += try Tool.run([path], input: "").output.split(separator: "\n").compactMap { line in
+                line.first == ":" ? line.dropFirst().split(separator: " ").first.map(String.init) : nil
+            }
+        }
+        return chains
+    }
 
     /// Reads them; nothing is changed, and no table comes into being by being looked at.
     public init(own: String = "weir") throws(NFTError) {
@@ -33,7 +49,7 @@ public struct ForeignRules: Sendable {
     }
 
     private mutating func readNFT(_ own: String) throws(NFTError) {
-        guard let nft = Tool.find("nft", Self.folders) else { return }
+        guard let nft = Tool.find("nft") else { return }
         let listed = try Tool.run([nft, "list", "tables"], input: "").output.split(separator: "\n").map { line in
             line.split(separator: " ").dropFirst().map(String.init)
         }
@@ -49,7 +65,7 @@ public struct ForeignRules: Sendable {
     }
 
     private mutating func save(_ program: String, _ arguments: [String]) throws(NFTError) -> String {
-        guard let path = Tool.find(program, Self.folders) else {
+        guard let path = Tool.find(program) else {
             unreadable.append("\(program) is not installed; install the package iptables")
             return ""
         }

@@ -3,17 +3,28 @@ public struct NFT: Sendable {
     private let nft: String
     private let ip: String?
 
-    /// Where the tools are looked for.
-    public static let folders = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin"]
-
-    /// - Throws: a sentence, when nft is not installed.
-    public init(folders: [String] = NFT.folders) throws(NFTError) {
+    /// - Throws: a sentence, when nft is not installed, or not root's alone.
+    public init(folders: [String]? = nil) throws(NFTError) {
+        let folders = folders ?? Tool.folders
         guard let nft = Tool.find("nft", folders) else {
+            if let path = Tool.doubtful("nft", folders) {
+                throw NFTError(
+                    "\(path) is not run, because others than root may change it or its folder; give both to root, and take "
+                        + "the right to write from all others")
+            }
             throw NFTError("nft is not installed in \(folders.joined(separator: ", ")); install the package nftables")
         }
         self.nft = nft
         ip = Tool.find("ip", folders)
     }
+
+    /// - Throws: a sentence, when there is no tool for what a ruleset needs beside the rules.
+    public func requireTools(for ruleset: Ruleset) throws(NFTError) {
+        if ruleset.routing != nil && ip == nil { throw Self.withoutIP }
+    }
+
+    private static let withoutIP = NFTError(
+        "TPROXY mode needs ip, which is not installed; install the package iproute2")
 
     /// Puts a ruleset in force, in place of the one before. Done again, it changes nothing. Routing that an earlier
     /// ruleset needed and this one does not stays until `remove`: without the rules nothing carries its mark.
@@ -102,9 +113,7 @@ public struct NFT: Sendable {
     }
 
     private func route(_ arguments: [String], unless harmless: String...) throws(NFTError) {
-        guard let ip else {
-            throw NFTError("TPROXY mode needs ip, which is not installed; install the package iproute2")
-        }
+        guard let ip else { throw Self.withoutIP }
         let result = try Tool.run([ip] + arguments, input: "")
         guard result.status != 0, !harmless.contains(where: result.errors.contains) else { return }
         let command = "ip \(arguments.joined(separator: " "))"

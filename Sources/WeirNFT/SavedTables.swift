@@ -20,7 +20,7 @@ public struct SavedTables: Codable, Hashable, Sendable {
     public static func read(havingChains prefixes: [String]) throws(NFTError) -> SavedTables {
         var found: [Table] = []
         for program in ["iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy"] {
-            guard let path = Tool.find("\(program)-save", NFT.folders) else { continue }
+            guard let path = Tool.find("\(program)-save") else { continue }
             let result = try Tool.run([path], input: "")
             guard result.status == 0 else {
                 throw NFTError("cannot read iptables rules: \(program)-save says: \(NFTError.summary(result.errors))")
@@ -48,7 +48,7 @@ public struct SavedTables: Codable, Hashable, Sendable {
     /// Puts the tables in force in place of those of the same names.
     public func restore() throws(NFTError) {
         for table in tables {
-            guard let path = Tool.find("\(table.program)-restore", NFT.folders) else {
+            guard let path = Tool.find("\(table.program)-restore") else {
                 throw NFTError("\(table.program)-restore is not installed; install the package iptables")
             }
             // Waits for others who hold the lock of iptables.

@@ -14,8 +14,24 @@ package enum Tool {
         package let errors: String
     }
 
-    package static func find(_ name: String, _ folders: [String]) -> String? {
+    /// Where the tools are looked for: not in the environment's PATH, because root runs them.
+    package static let folders = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin"]
+
+    /// The first of that name that nobody but root may change or replace.
+    package static func find(_ name: String, _ folders: [String] = Tool.folders) -> String? {
+        folders.first { access("\($0)/\(name)", X_OK) == 0 && isOfRoot($0) && isOfRoot("\($0)/\(name)") }
+            .map { "\($0)/\(name)" }
+    }
+
+    /// One of that name that others than root may change or replace.
+    static func doubtful(_ name: String, _ folders: [String]) -> String? {
         folders.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+    }
+
+    private static func isOfRoot(_ path: String) -> Bool {
+        var information = stat()
+        return stat(path, &information) == 0 && information.st_uid == 0
+            && information.st_mode & (S_IWGRP | S_IWOTH) == 0
     }
 
     /// Input and output are files in memory, so neither side ever waits for the other.

@@ -1,4 +1,5 @@
 public import NIOCore
+import WeirCore
 
 /// What a `RelayProxy` listens on and where its limits are.
 public struct RelayProxyConfiguration: Sendable {
@@ -26,7 +27,7 @@ public struct RelayProxyConfiguration: Sendable {
     /// Open connections at once; each holds two file descriptors. `RelayProxy` lowers it to what RLIMIT_NOFILE allows.
     /// A connection over the limit is reset, not left in the backlog: the application learns at once that it is not
     /// served and can go elsewhere, and the event is counted. One that waits in the backlog looks connected and hangs.
-    public var maxConnections = 8192
+    public var maxConnections = Configuration.Proxy.standardConnections
 
     /// Called with the descriptor of each socket that dials an origin, before it connects: where the proxy's own connections
     /// would be intercepted, it makes them known. When it throws, there is no connection.

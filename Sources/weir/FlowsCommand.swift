@@ -19,10 +19,12 @@ struct FlowsCommand: ParsableCommand {
     func run() throws {
         try reportingNow(read.global) {
             var names = try workloadNames()
-            if let workload, !names.values.contains(workload) {
-                throw InvalidValue(
-                    "there is no workload \"\(workload)\"; there is \(names.values.sorted().joined(separator: ", "))")
+            let unknown = workload.flatMap {
+                names.values.contains($0) ? nil : UnknownWorkload($0, among: Array(names.values))
             }
+            // Nothing would come of one that is gone, but what it left may still be read.
+            if let unknown, follow { throw unknown }
+            var shown = 0
             var pending = Data()
             // The agent says every three seconds that it lives.
             let client = try read.node.client()
@@ -31,9 +33,10 @@ struct FlowsCommand: ParsableCommand {
                 while let end = pending.firstIndex(of: 0x0a) {
                     let line = pending[..<end]
                     pending.removeSubrange(...end)
-                    if !line.isEmpty { try show(Data(line), &names) }
+                    if !line.isEmpty, try show(Data(line), &names) { shown += 1 }
                 }
             }
+            if let unknown, shown == 0 { throw unknown }
             guard status != nil else { throw AgentMissing(path: client.path) }
             if follow { throw InvalidValue("the agent has ended, and with it the records; weir status says more") }
         }
@@ -49,20 +52,29 @@ struct FlowsCommand: ParsableCommand {
 
     /// One line a record, with ztunnel's field names where it has them.
     /// - Parameter names: read again for a workload that came meanwhile.
-    private func show(_ line: Data, _ names: inout [UInt32: String]) throws {
+    /// - Returns: whether it is a record that was asked for.
+    private func show(_ line: Data, _ names: inout [UInt32: String]) throws -> Bool {
         defer { if follow { fflush(nil) } }
         if let loss = try? JSONDecoder().decode(FlowLoss.self, from: line) {
-            if read.output == .json { return print(String(decoding: line, as: UTF8.self)) }
-            return writeError("weir: \(loss.lost) records are missing here, because they were not read in time")
+            if read.output == .json {
+                print(String(decoding: line, as: UTF8.self))
+            } else {
+                writeError("weir: \(loss.lost) records are missing here, because they were not read in time")
+            }
+            return false
         }
         let flow = try JSONDecoder().decode(FlowRecord.self, from: line)
-        if names[flow.workload] == nil { names = try workloadNames() }
-        if let workload, names[flow.workload] != workload { return }
-        if read.output == .json { return print(String(decoding: line, as: UTF8.self)) }
+        if names[flow.workload] == nil, flow.workloadName == nil { names = try workloadNames() }
+        let name = names[flow.workload] ?? flow.workloadName
+        if let workload, name != workload { return false }
+        if read.output == .json {
+            print(String(decoding: line, as: UTF8.self))
+            return true
+        }
         let time = Date(timeIntervalSince1970: flow.startedAt)
             .ISO8601Format(.iso8601(timeZone: .gmt, includingFractionalSeconds: true))
         print(
-            time, "workload=\((names[flow.workload] ?? "\(flow.workload)").printable)",
+            time, "workload=\((name ?? "\"removed workload \(flow.workload)\"").printable)",
             "src.addr=\(flow.source.printable)",
             "dst.addr=\(flow.destination.printable)", "target.addr=\(flow.target.printable)",
             "direction=\(flow.direction.word)",
@@ -71,6 +83,7 @@ struct FlowsCommand: ParsableCommand {
             "duration=\(known(flow.duration.flatMap { Int(exactly: ($0 * 1000).rounded(.down)) }, "ms"))",
             "end=\(flow.end.rawValue)"
                 + paths(flow.messages))
+        return true
     }
 }
 

@@ -35,6 +35,13 @@ struct LoadCommand: AsyncParsableCommand {
             try await loading.start(configuration, watching: false)
             if !wasMounted && Host.isBPFFileSystem(bpffs) { print("mounted the BPF file system at \(bpffs)") }
             if let why = await loading.whyNoPrograms { print("nftables is used: \(why)") }
+            let removed = await loading.removed
+            if !removed.isEmpty {
+                let names = removed.sorted().prefix(20).joined(separator: ", ")
+                writeError(
+                    "weir: \(removed.count) workloads that were in force are not in the configuration, and not intercepted "
+                        + "any more: \(names)")
+            }
             print("loaded; \(configuration.workloads.count) workloads are intercepted (weir status shows them)")
         }
     }

@@ -22,7 +22,8 @@ struct ProxyCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How long dialing may take, such as 10s.", valueName: "time")) var connectTimeout = "10s"
     @Option(help: ArgumentHelp("How long a connection may be silent, such as 1h.", valueName: "time")) var idleTimeout =
         "1h"
-    @Option(help: ArgumentHelp("Open connections at once.", valueName: "number")) var maxConnections = 10000
+    @Option(help: ArgumentHelp("Open connections at once.", valueName: "number")) var maxConnections = Configuration
+        .Proxy.standardConnections
     @Option(help: ArgumentHelp("Event loop threads.", valueName: "number")) var threads = 1
     @Option(name: .shortAndLong, help: "The form of the access log.") var output = OutputFormat.table
     @OptionGroup var options: GlobalOptions

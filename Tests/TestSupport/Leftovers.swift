@@ -35,6 +35,9 @@ public enum Leftovers {
         for name in names(in: "/run/netns") { body(name) { Namespace.remove(name) } }
         for name in names(in: "/tmp") { body(name) { try? FileManager.default.removeItem(atPath: "/tmp/\(name)") } }
         for name in names(in: "/run/weir") { body(name) { unlink("/run/weir/\(name)") } }
+        for name in names(in: "/run/weir-state") {
+            body(name) { try? FileManager.default.removeItem(atPath: "/run/weir-state/\(name)") }
+        }
         // What is attached is so by its pin alone.
         for name in names(in: "/sys/fs/bpf") {
             body(name) { try? FileManager.default.removeItem(atPath: "/sys/fs/bpf/\(name)") }

@@ -70,9 +70,12 @@ import WeirCore
             "workloads: web",
             "weir.yaml:1: workloads: should be a list of workloads, but is \"web\"; write it as [...], even for one"
         ),
-        ("a: [", "weir.yaml:2: this is not YAML: did not find expected node content"),
+        ("a: [", "weir.yaml:1: this is not YAML: the bracket or brace that opens here is not closed; close it"),
         ("- 1", "weir.yaml:1: should be the file with keys of its own, but is a list"),
-        ("log:\n  level: info\n  level: debug", "weir.yaml:2: the same key stands twice: level; leave one of them"),
+        (
+            "log:\n  level: info\n  level: debug",
+            "weir.yaml:3: the same key stands twice: level, first in line 2; leave one of them"
+        ),
     ])
     func wholeFile(_ yaml: String, _ expected: String) {
         #expect(problems(yaml) == expected)

@@ -1,5 +1,6 @@
 import WeirBPF
 import WeirCore
+import WeirNFT
 
 /// A network namespace that stays the one it was when it was found, whatever becomes of its names.
 final class HeldNamespace: Sendable {
@@ -15,8 +16,11 @@ final class HeldNamespace: Sendable {
     /// Runs `body` on this thread inside it, and comes back.
     func inside<Result>(_ body: () throws -> Result) throws -> Result { try namespace.entered(body) }
 
-    /// Chains of a mesh's own iptables rules in it.
-    func meshChains() throws(BPFError) -> [String] { try MeshRules.chains(in: namespace) }
+    /// Chains of a mesh's own iptables rules in it, of either backend of iptables.
+    func meshChains() throws -> [String] {
+        let legacy = try namespace.entered { try ForeignRules.legacyChains() }.filter(MeshRules.isMesh)
+        return Set(try MeshRules.chains(in: namespace) + legacy).sorted()
+    }
 
     /// Names it for as long as this object lives, and only in this process.
     var path: String { "/proc/self/fd/\(namespace.descriptor.raw)" }

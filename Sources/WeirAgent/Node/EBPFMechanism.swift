@@ -143,11 +143,15 @@ final class EBPFMechanism {
 
     /// Removes what an earlier agent registered and this configuration does not have.
     /// - Parameter proxies: cgroups of the proxies of workloads that stay.
-    func removeStrangers(keeping keys: Set<WorkloadKey>, proxies: Set<WorkloadKey>) throws(BPFError) {
+    /// - Returns: the names of those that are removed.
+    func removeStrangers(keeping keys: Set<WorkloadKey>, proxies: Set<WorkloadKey>) throws(BPFError) -> [String] {
+        var gone: [String] = []
         for registered in try WorkloadTable.read(interceptor.maps)
         where !keys.contains(registered.key) && !(registered.isProxy && proxies.contains(registered.key)) {
             try table.remove(registered.key)
+            if !registered.isProxy { gone.append(registered.name) }
         }
+        return gone
     }
 
     private func keepRoutes(of resolved: ResolvedWorkload, watching: Bool) throws(BPFError) {

@@ -19,9 +19,19 @@ public struct NFTMechanism: Sendable {
     /// Puts a workload's policy in force, in place of an earlier one of Weir's.
     /// - Parameter anew: whether somebody else may have changed what is in force.
     func apply(_ resolved: ResolvedWorkload, anew: Bool) throws {
+        try apply(resolved, .nftables, Self.options(for: resolved), anew)
+    }
+
+    private static func options(for resolved: ResolvedWorkload) -> Ruleset.Options {
         var options = Ruleset.Options()
         options.interceptionMode = resolved.policy.interceptionMode
-        try apply(resolved, .nftables, options, anew)
+        return options
+    }
+
+    /// The rules of a workload that nftables intercepts.
+    /// - Throws: a sentence, when they cannot be written.
+    static func ruleset(for resolved: ResolvedWorkload) throws(InvalidValue) -> Ruleset {
+        try Ruleset(resolved.policy, options(for: resolved))
     }
 
     /// What eBPF's hooks do not see of a workload with virtual interfaces: forwarded packets meet no socket.

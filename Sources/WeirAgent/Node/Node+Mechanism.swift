@@ -12,6 +12,7 @@ extension Node {
         do {
             let made = try load(new)
             ebpf = made
+            for one in try WorkloadTable.read(made.interceptor.maps) where !one.isProxy { names.note(one.id, one.name) }
             whyNoPrograms = nil
             installed.yield(made.interceptor.maps)
         } catch {
@@ -50,21 +51,19 @@ extension Node {
     /// What the node is intercepted with where a workload does not say.
     var choice: MechanismChoice { MechanismChoice(nil, configuration.mechanism, whyNoPrograms: whyNoPrograms) }
 
-    /// Refuses what nftables cannot do. Where the kernel has no more, the short cut is only left out.
-    func requireNFT(_ resolved: ResolvedWorkload) throws {
-        guard resolved.isPod else {
-            throw InvalidValue(
-                "\(resolved.workload.selector) shares the host's network namespace; use mechanism: ebpf for it")
+    /// Refuses, before anything is changed, what the mechanism cannot do or has no tools for.
+    func require(_ mechanism: Mechanism, for resolved: ResolvedWorkload) throws {
+        switch mechanism {
+        case .nftables: try requireNFT(resolved)
+        case .auto, .ebpf:
+            if resolved.isPod && resolved.needsRules { _ = try NFT() }
         }
-        guard resolved.workload.whenProxyDown == .refuse else {
-            throw InvalidValue(
-                "nftables cannot see whether the proxy listens; use whenProxyDown: refuse, or mechanism: ebpf")
-        }
-        // A pod's annotation is no reason to let its connections pass.
+    }
+
+    private func requireNFT(_ resolved: ResolvedWorkload) throws {
+        // A pod's annotation is no reason to let its connections pass, nor is the lack of BPF.
         let mayDoWithout = resolved.held != nil || whyNoPrograms != nil
-        guard mayDoWithout || [nil, .off, .auto].contains(resolved.workload.acceleration) else {
-            throw InvalidValue("nftables passes nothing past the stack; use mechanism: ebpf, or acceleration: off")
-        }
-        _ = try NFT()
+        if let refusal = resolved.workload.refusal(insists: !mayDoWithout) { throw InvalidValue(refusal.sentence) }
+        try NFT().requireTools(for: try NFTMechanism.ruleset(for: resolved))
     }
 }

@@ -20,7 +20,7 @@ extension Node {
                 "its network namespace is that of the workload \(other.resolved.workload.name) already; "
                     + "select it once")
         }
-        if choice(of: resolved.workload, configuration).mechanism == .nftables { try requireNFT(resolved) }
+        try require(choice(of: resolved.workload, configuration).mechanism, for: resolved)
         // Its earlier policy goes, and no other pod waits for that.
         defer { try? ebpf?.table.releasePolicies() }
         try await put(resolved, watching: true, isEmpty: isEmpty)
@@ -55,7 +55,7 @@ extension Node {
     func settle() {
         do {
             try takeOver()
-            try removeStrangers(keeping: workloads.values.map(\.resolved))
+            try removeStrangers(keeping: workloads.values.map(\.resolved), saying: .notice)
             try forgetUnused()
             try ebpf?.reap()
         } catch {

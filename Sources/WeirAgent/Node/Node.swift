@@ -11,6 +11,7 @@ public actor Node {
     let logger: Logger
     let turnstile = Turnstile()
     let namespaces: NFTMechanism
+    nonisolated let names = WorkloadNames()
     let pins: PinDirectory
     let accessLog: AccessLog?
     /// Nil while no workload wants it, or when the kernel has refused it.
@@ -29,6 +30,8 @@ public actor Node {
     public internal(set) var notInForce: [String] = []
     /// How often what was put back.
     var repairs: [Restoration.Subject: UInt64] = [:]
+    /// Names of what was in force before, and was not to be.
+    public internal(set) var removed: Set<String> = []
     /// How often the upkeep has been done.
     var upkeeps = 0
     private(set) var configuration = Configuration()
@@ -63,6 +66,7 @@ public actor Node {
     public func start(_ configuration: Configuration, watching: Bool = true) async throws {
         let wasInstalled = pins.exists || !namespaces.noted().isEmpty
         do {
+            try requireWorkloads(configuration)
             try StateFolder(pins).takeOver()
             try await apply(configuration, watching: watching)
         } catch {
@@ -94,9 +98,7 @@ public actor Node {
             do {
                 let one = try result.get()
                 isThere = true
-                if choice(of: workload, new).mechanism == .nftables {
-                    try requireNFT(one)
-                }
+                try require(choice(of: workload, new).mechanism, for: one)
                 resolved.append(one)
             } catch {
                 // One that is not there, or no longer, must not hold up the others.
@@ -114,8 +116,10 @@ public actor Node {
         let pods = workloads.values.map(\.resolved).filter { $0.held != nil }
         problems += Self.clashes(pods + resolved)
         let moved = pods.filter { workloads[$0.identifier]?.choice != choice(of: $0.workload, new) }
-        for pod in moved where choice(of: pod.workload, new).mechanism == .nftables {
-            do { try requireNFT(pod) } catch { problems.append("pod \(pod.workload.name): \(error)") }
+        for pod in moved {
+            do {
+                try require(choice(of: pod.workload, new).mechanism, for: pod)
+            } catch { problems.append("pod \(pod.workload.name): \(error)") }
         }
         guard problems.isEmpty else { throw NodeError(problems: problems) }
         configuration = new
@@ -126,7 +130,7 @@ public actor Node {
         let kept = resolved + pods + gone.map(\.present.resolved)
         let wanted = Set(kept.map(\.identifier))
         for (identifier, present) in workloads where !wanted.contains(identifier) { remove(present) }
-        try removeStrangers(keeping: kept)
+        try removeStrangers(keeping: kept, saying: .warning)
         let slots = try ebpf?.prepare(resolved.filter { choice(of: $0.workload, new).mechanism == .ebpf }) ?? [:]
         for one in resolved + moved { try await put(one, slot: slots[one.key], watching: watching) }
         if !keepsStrangers { try takeOver() }
@@ -209,6 +213,7 @@ public actor Node {
                 "acceleration is limited", metadata: ["workload": "\(resolved.workload.name)", "reason": "\(limit)"])
         }
         workload.noted = namespaces.note(of: resolved)
+        if workload.id != 0 { names.note(workload.id, resolved.workload.name) }
         workloads[resolved.identifier] = workload
         announce(resolved, workload.choice)
     }
@@ -254,7 +259,7 @@ public actor Node {
     /// What eBPF needs of the namespace beside itself; and what nftables had there goes.
     /// - Returns: whether it needs rules.
     private func complement(_ resolved: ResolvedWorkload, anew: Bool) throws -> Bool {
-        let needsRules = !resolved.policy.interfaces.isEmpty || resolved.workload.policy.dropInvalid
+        let needsRules = resolved.needsRules
         if needsRules {
             try namespaces.applyForwarded(resolved, anew: anew)
         } else {
@@ -286,15 +291,6 @@ public actor Node {
         gone.fallback?.retire()
         workloads[gone.resolved.identifier] = nil
         logger.info("workload removed", metadata: ["workload": "\(name)"])
-    }
-
-    /// Removes what an earlier agent put in force and this configuration does not have.
-    func removeStrangers(keeping resolved: [ResolvedWorkload]) throws {
-        guard !keepsStrangers else { return }
-        let proxies = Set(resolved.compactMap(\.proxyCgroup).map(WorkloadKey.cgroup))
-        try ebpf?.removeStrangers(keeping: Set(resolved.map(\.key)), proxies: proxies)
-        let paths = Set(resolved.map(\.publicPath))
-        for path in namespaces.noted() where !paths.contains(path) { try namespaces.remove(from: path) }
     }
 
     /// Stops what only works while the agent runs; the kernel goes on by itself.

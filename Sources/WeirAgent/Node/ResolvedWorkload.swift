@@ -28,6 +28,9 @@ struct ResolvedWorkload: Sendable {
         return words.isEmpty ? "-" : words.joined(separator: ", ")
     }
 
+    /// Whether eBPF needs nftables rules beside itself: forwarded packets meet no socket.
+    var needsRules: Bool { !policy.interfaces.isEmpty || workload.policy.dropInvalid }
+
     var isPod: Bool { if case .netns = key { true } else { false } }
 
     /// What selects a workload in the kernel: its name in the file, or the uid of a pod, whose name another may have.

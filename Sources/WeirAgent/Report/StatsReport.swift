@@ -34,7 +34,7 @@ public struct StatsReport: Encodable, Sendable {
         }
         let isWanted = { (one: String) in name == nil || one == name || one == name.map(KernelName.of) }
         let names = Dictionary(workloads.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
-        func owner(_ id: UInt32) -> String { names[id] ?? "(gone: \(id))" }
+        func owner(_ id: UInt32) -> String { names[id] ?? "removed workload \(id)" }
         var rows = try (installed.interceptor?.maps.readCounters() ?? []).compactMap { row -> Row? in
             row.workload == 0 ? nil : Row(workload: owner(row.workload), mechanism: .ebpf, counter: row)
         }

@@ -28,43 +28,99 @@ public enum BoundedYAML {
     /// Keys are words. The library runs regular expressions over them.
     static let longestKey = 1024
 
-    /// - Throws: `Problem`, or what the library says of a text that is not YAML.
-    static func compose(_ text: String, _ limits: Limits) throws -> Node? {
-        if let problem = problem(text, limits) { throw problem }
-        return try Yams.compose(yaml: text)
+    /// - Throws: the first problem.
+    static func compose(_ text: String, _ limits: Limits) throws(Problem) -> Node? {
+        let reading = read(text, limits, most: 1)
+        if let first = reading.problems.first { throw first }
+        return reading.root
     }
 
     /// - Throws: a sentence, when the text is over a limit.
     public static func check(_ text: String, _ limits: Limits) throws(InvalidValue) {
-        if let problem = problem(text, limits) { throw InvalidValue(problem.sentence) }
+        if let problem = examine(text, limits).limit { throw InvalidValue(problem.sentence) }
     }
 
-    private static func problem(_ text: String, _ limits: Limits) -> Problem? {
+    /// What a text says, and what is wrong with it.
+    struct Reading {
+        var root: Node?
+        var problems: [Problem] = []
+        /// What was made harmless to read on after the first problem.
+        var repair: YAMLRepair?
+    }
+
+    /// Finds all mistakes that can be found at once: each is made harmless, and the rest is read.
+    /// - Parameter most: mistakes after which it stops.
+    static func read(_ text: String, _ limits: Limits, most: Int = 20) -> Reading {
+        let text = withoutMark(text)
+        let examination = examine(text, limits)
+        if let limit = examination.limit { return Reading(problems: [limit]) }
+        guard examination.isClean else {
+            var repair = YAMLRepair(text, limits)
+            repair.run(examination, most: most)
+            var reading = Reading(problems: repair.problems, repair: repair)
+            if repair.isComplete { reading.root = try? Yams.compose(yaml: repair.text) }
+            return reading
+        }
+        do {
+            return Reading(root: try Yams.compose(yaml: text))
+        } catch {
+            return Reading(problems: [Problem(sentence: "this is not YAML: \(error)", line: nil)])
+        }
+    }
+
+    /// A byte order mark in front of a text says nothing. The parser takes it for the first line's first column.
+    public static func withoutMark(_ text: String) -> String {
+        text.unicodeScalars.first == "\u{feff}" ? String(text.unicodeScalars.dropFirst()) : text
+    }
+
+    /// What one walk over a text has found.
+    struct Examination {
+        /// Nothing is read of it then.
+        var limit: Problem?
+        /// Where the parser has stopped.
+        var fault: YAMLFault?
+        /// What a parser takes and a reader does not.
+        var slips: [YAMLSlip] = []
+        var isClean: Bool { fault == nil && slips.isEmpty }
+    }
+
+    static func examine(_ text: String, _ limits: Limits) -> Examination {
+        var found = Examination()
         guard text.utf8.count <= limits.bytes else {
-            return Problem(
+            found.limit = Problem(
                 sentence: "is \(text.utf8.count) bytes long, and \(limits.bytes) are read; shorten it", line: nil)
+            return found
         }
         // The parser keeps a pointer to itself, so it must not move.
         let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
         defer { parser.deallocate() }
-        guard yaml_parser_initialize(parser) == 1 else { return Problem(sentence: "there is no memory", line: nil) }
+        guard yaml_parser_initialize(parser) == 1 else {
+            found.limit = Problem(sentence: "there is no memory", line: nil)
+            return found
+        }
         defer { yaml_parser_delete(parser) }
         yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
         var text = text
-        return text.withUTF8 { bytes in
+        text.withUTF8 { bytes in
             yaml_parser_set_input_string(parser, bytes.baseAddress, bytes.count)
             var walk = Walk(limits: limits)
+            defer { found.slips = walk.slips }
             while true {
                 var event = yaml_event_t()
-                // What is not YAML is for the library to say, which stops there too.
-                guard yaml_parser_parse(parser, &event) == 1 else { return nil }
-                defer { yaml_event_delete(&event) }
-                if event.type == YAML_STREAM_END_EVENT { return nil }
-                if let sentence = walk.take(event) {
-                    return Problem(sentence: sentence, line: Int(event.start_mark.line) + 1)
+                guard yaml_parser_parse(parser, &event) == 1 else {
+                    found.fault = YAMLFault(parser.pointee)
+                    return
                 }
+                defer { yaml_event_delete(&event) }
+                if event.type == YAML_STREAM_END_EVENT { return }
+                if let sentence = walk.take(event) {
+                    found.limit = Problem(sentence: sentence, line: Int(event.start_mark.line) + 1)
+                    return
+                }
+                if walk.hasEnded { return }
             }
         }
+        return found
     }
 }
 
@@ -75,6 +131,11 @@ private struct Walk {
     private var open: [Collection] = []
     /// How many nodes an alias stands for.
     private var sizes: [String: Int] = [:]
+    private var documents = 0
+    /// What is no mistake of YAML, and one all the same.
+    private(set) var slips: [YAMLSlip] = []
+    /// Whether a second document begins, of which nothing is read.
+    private(set) var hasEnded = false
 
     private struct Collection {
         let isMapping: Bool
@@ -82,6 +143,8 @@ private struct Walk {
         /// The number of nodes before it.
         let start: Int
         var awaitsKey: Bool
+        /// The line, from 0, of each key.
+        var keys: [String: Int] = [:]
     }
 
     init(limits: BoundedYAML.Limits) {
@@ -93,7 +156,10 @@ private struct Walk {
         switch event.type {
         case YAML_SCALAR_EVENT:
             let isLong = event.data.scalar.length > BoundedYAML.longestKey
-            if takeKey(), isLong { return "a key is longer than \(BoundedYAML.longestKey) bytes; write a word" }
+            if takeKey() {
+                if isLong { return "a key is longer than \(BoundedYAML.longestKey) bytes; write a word" }
+                note(key: event)
+            }
             nodes += 1
             note(anchor: Self.name(event.data.scalar.anchor), size: 1)
         case YAML_SEQUENCE_START_EVENT:
@@ -106,8 +172,12 @@ private struct Walk {
             let name = Self.name(event.data.alias.anchor) ?? ""
             guard limits.allowsAliases else { return "an alias (*\(name)) stands in it; write out what it stands for" }
             if takeKey() { return "a key is an alias; write a word" }
-            // One that is not known is for the library to refuse.
+            if sizes[name] == nil { slips.append(YAMLSlip(.unknownAlias(name), event)) }
             nodes += sizes[name] ?? 1
+        case YAML_DOCUMENT_START_EVENT:
+            documents += 1
+            hasEnded = documents > 1
+            if hasEnded { slips.append(YAMLSlip(.secondDocument, event)) }
         default: break
         }
         guard nodes <= limits.nodes else {
@@ -129,6 +199,18 @@ private struct Walk {
         guard let last = open.indices.last, open[last].isMapping else { return false }
         defer { open[last].awaitsKey.toggle() }
         return open[last].awaitsKey
+    }
+
+    private mutating func note(key event: yaml_event_t) {
+        guard let last = open.indices.last else { return }
+        let scalar = event.data.scalar
+        let key = String(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
+        let line = Int(event.start_mark.line)
+        if let first = open[last].keys[key] {
+            slips.append(YAMLSlip(.repeatedKey(key, first: first + 1), event))
+        } else {
+            open[last].keys[key] = line
+        }
     }
 
     private mutating func note(anchor: String?, size: Int) {

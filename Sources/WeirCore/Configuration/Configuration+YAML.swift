@@ -16,33 +16,12 @@ extension Configuration {
         lines = problems.lines
     }
 
-    /// - Returns: nil for an empty file, and for one that is not YAML, with a complaint.
+    /// - Returns: nil for an empty file, and for one of which nothing can be read, with a complaint.
     private static func compose(_ yaml: String, _ problems: ProblemList) -> Node? {
-        do {
-            return try BoundedYAML.compose(yaml, .configuration)
-        } catch let problem as BoundedYAML.Problem {
-            problems.add(problem.sentence, at: problem.line, "")
-        } catch let error as YamlError {
-            let (sentence, line) = describe(error)
-            problems.add(sentence, at: line, "")
-        } catch {
-            problems.add("this is not YAML: \(error)", at: nil, "")
-        }
-        return nil
-    }
-
-    static func describe(_ error: YamlError) -> (String, line: Int?) {
-        switch error {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-            .composer(_, let problem, let mark, _):
-            ("this is not YAML: \(problem)", mark.line)
-        case .duplicatedKeysInMapping(let duplicates, let context):
-            ("the same key stands twice: \(duplicates.joined(separator: ", ")); leave one of them", context.mark.line)
-        case .reader(let problem, _, _, _):
-            ("this is not YAML: \(problem)", nil)
-        default:
-            ("this is not YAML: \(error)", nil)
-        }
+        let reading = BoundedYAML.read(yaml, .configuration)
+        for problem in reading.problems { problems.add(problem.sentence, at: problem.line, "") }
+        problems.repair = reading.repair
+        return reading.root
     }
 
     private mutating func read(_ root: YAMLValue) {
@@ -58,8 +37,31 @@ extension Configuration {
             let readers = (value.items("workloads") ?? []).map { WorkloadReader($0) }
             workloads = readers.compactMap(\.workload)
             Self.compare(readers)
+            checkRoom(readers, value)
+            for reader in readers { checkMechanism(reader) }
         }
         map.finish()
+    }
+
+    private func checkRoom(_ readers: [WorkloadReader], _ list: YAMLValue) {
+        var room = ConfigurationRoom()
+        for reader in readers {
+            guard let workload = reader.workload, let policy = reader.compiled else { continue }
+            if (workload.mechanism ?? mechanism) != .nftables { room.take(workload, policy) }
+        }
+        room.check(list, count: readers.count)
+    }
+
+    /// Complains about what a workload asks of nftables in vain, where that is written. Where only the kernel decides for
+    /// nftables, whoever applies the configuration does.
+    private func checkMechanism(_ reader: WorkloadReader) {
+        guard let workload = reader.workload, (workload.mechanism ?? mechanism) == .nftables,
+            let refusal = workload.refusal(insists: true)
+        else { return }
+        let path = "\(reader.value.path).\(refusal.key)"
+        // An annotation has no key of that name.
+        let line = reader.value.problems.lines[path] ?? reader.value.line
+        reader.value.problems.add(refusal.sentence, at: line, path)
     }
 
     /// Complains about names and selectors that two workloads share.

@@ -58,7 +58,9 @@ public struct Configuration: Hashable, Sendable {
         public var connectTimeout = Duration.seconds(10)
         /// How long a connection may pass no byte in either direction.
         public var idleTimeout = Duration.seconds(3600)
-        public var maxConnections = 10000
+        /// Open at once; what is more waits to be taken.
+        public var maxConnections = Self.standardConnections
+        public static let standardConnections = 10_000
         /// What `maxConnections` may be.
         public static let connections = 1...1_000_000
 

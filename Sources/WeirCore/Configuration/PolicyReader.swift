@@ -40,7 +40,7 @@ struct PolicyReader {
     }
 
     /// The policy, checked as a whole.
-    mutating func finish(_ workload: YAMLValue) -> PolicySpecification? {
+    mutating func finish(_ workload: YAMLValue) -> (PolicySpecification, CompiledPolicy)? {
         guard isSound else { return nil }
         profile?.exemptPorts(annotations, in: &policy)
         if policy.ipv6 && (policy.proxyAddress4 != .loopback4 || policy.dnsAddress4 != nil) {
@@ -48,12 +48,11 @@ struct PolicyReader {
             return nil
         }
         do {
-            _ = try PolicyCompiler.compile(policy)
+            return (policy, try PolicyCompiler.compile(policy))
         } catch {
             workload.complain(error.sentence)
             return nil
         }
-        return policy
     }
 
     private mutating func readAnnotations(_ value: YAMLValue, hasKeys: Bool) {

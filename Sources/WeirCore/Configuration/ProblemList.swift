@@ -3,11 +3,15 @@ final class ProblemList {
     private(set) var problems: [ConfigurationProblem] = []
     private(set) var lines: [String: Int] = [:]
 
+    /// What of the text was made harmless, because it is no YAML: it has been complained about, and what it was to say is
+    /// not missing.
+    var repair: YAMLRepair?
+
     /// A file that is wrong all over is no more wrong for being said so a million times.
     private static let most = 1000
 
     func add(_ sentence: String, at line: Int?, _ path: String) {
-        guard problems.count < Self.most else { return }
+        guard problems.count < Self.most, line.map({ repair?.lines.contains($0) ?? false }) != true else { return }
         problems.append(ConfigurationProblem(line: line, path: path, sentence: sentence))
     }
 

@@ -5,6 +5,8 @@ struct WorkloadReader {
     private(set) var selector: Selector?
     /// Nil when something is wrong, which is noted.
     private(set) var workload: Workload?
+    /// Its policy, as far as the file says it.
+    private(set) var compiled: CompiledPolicy?
 
     init(_ value: YAMLValue) {
         self.value = value
@@ -33,7 +35,9 @@ struct WorkloadReader {
         reader.read(&map, quietly: policy == nil)
         let acceleration = acceleration(&map, reader.annotations)
         map.finish()
-        guard let name, let selector, policy != nil, var specification = reader.finish(value) else { return }
+        guard let name, let selector, policy != nil, let (finished, compiled) = reader.finish(value) else { return }
+        var specification = finished
+        self.compiled = compiled
         specification.originFromSocketName = origin == "getsockname"
         workload = Workload(
             name: name, selector: selector, mesh: reader.profile?.name, annotations: reader.annotations,
@@ -100,6 +104,8 @@ struct WorkloadReader {
         keys.finish()
         let count = [netns, cgroup, unit].count { $0 != nil }
         guard count == 1 else {
+            // One that is misspelt has been complained about.
+            if count == 0 && keys.hasOthers { return nil }
             let which = count == 0 ? "none" : "\(count)"
             value.complain("says \(which) of netns, cgroup and unit; write exactly one, or make it several workloads")
             return nil

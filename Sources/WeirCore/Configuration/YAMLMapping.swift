@@ -12,7 +12,8 @@ struct YAMLMapping {
         self.value = value
         guard !value.isNull else { return }
         guard let mapping = value.node.mapping else {
-            value.complain("should be \(what) with keys of its own, but is \(value.kind)")
+            let hint = value.text?.contains(/\w:\S/) == true ? "; write a space after each colon" : ""
+            value.complain("should be \(what) with keys of its own, but is \(value.kind)\(hint)")
             return nil
         }
         for (key, entry) in mapping {
@@ -40,6 +41,9 @@ struct YAMLMapping {
     mutating func takeAll() -> [(key: String, value: YAMLValue)] {
         entries.keys.sorted().compactMap { key in take(key).map { (key, $0) } }
     }
+
+    /// Whether it has keys that nobody took.
+    var hasOthers: Bool { !entries.isEmpty }
 
     /// Complains about the keys that nobody took.
     func finish() {

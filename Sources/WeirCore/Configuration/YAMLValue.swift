@@ -9,6 +9,12 @@ struct YAMLValue {
     var line: Int? { node.mark?.line }
 
     func complain(_ sentence: String) {
+        // A part of it could not be read, so that nobody knows what it lacks.
+        if node.scalar == nil, let mark = node.mark, let repair = problems.repair,
+            repair.touches(blockAt: mark.line, column: mark.column)
+        {
+            return
+        }
         problems.add(sentence, at: line, path)
     }
 
@@ -56,10 +62,16 @@ struct YAMLValue {
         case "true": return true
         case "false": return false
         default:
-            complain("should be true or false, but is \(kind)")
+            let meant = text.flatMap { Self.switches[$0.lowercased()] }
+            complain("should be true or false, but is \(kind)\(meant.map { "; write \($0)" } ?? "")")
             return nil
         }
     }
+
+    /// Words by which other programs switch things on and off.
+    private static let switches = [
+        "on": true, "yes": true, "y": true, "true": true, "off": false, "no": false, "n": false, "false": false,
+    ]
 
     /// A whole number in a range.
     func number(_ what: String, in range: ClosedRange<Int>) -> Int? {
@@ -82,8 +94,13 @@ struct YAMLValue {
     /// One of some words.
     func word(of words: [String]) -> String? {
         if let text, words.contains(text) { return text }
-        let nearest = text.flatMap { Spelling.nearest(to: $0, among: words) }
-        let hint = nearest.map { "; did you mean \"\($0)\"?" } ?? ""
+        var hint = ""
+        if let text, Self.switches[text.lowercased()] != nil {
+            // "on" is nearly "off", and not meant so.
+            hint = "; it is not only switched on and off: write one of these words"
+        } else if let text, let nearest = Spelling.nearest(to: text, among: words) {
+            hint = "; did you mean \"\(nearest)\"?"
+        }
         complain("should be one of \(words.joined(separator: ", ")), but is \(kind)\(hint)")
         return nil
     }

@@ -12,12 +12,8 @@ enum KumaConfiguration {
             if let node = try BoundedYAML.compose(text, .annotation) {
                 reader.read(YAMLValue(node: node, path: "", problems: problems))
             }
-        } catch let problem as BoundedYAML.Problem {
-            throw InvalidValue(problem.sentence)
-        } catch let error as YamlError {
-            throw InvalidValue(Configuration.describe(error).0)
         } catch {
-            throw InvalidValue("this is not YAML: \(error)")
+            throw InvalidValue(error.sentence)
         }
         guard problems.problems.isEmpty else {
             throw InvalidValue(problems.problems.map(\.description).joined(separator: ", and "))
