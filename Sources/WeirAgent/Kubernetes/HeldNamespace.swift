@@ -15,8 +15,11 @@ final class HeldNamespace: Sendable {
     /// Runs `body` on this thread inside it, and comes back.
     func inside<Result>(_ body: () throws -> Result) throws -> Result { try namespace.entered(body) }
 
-    /// Chains of a mesh's own iptables rules in it.
-    func meshChains() throws(BPFError) -> [String] { try MeshRules.chains(in: namespace) }
+    /// What of a mesh's own rules is in it, in words; nil for none.
+    func meshRules() throws(BPFError) -> String? { try MeshRules.found(in: namespace) }
+
+    /// Its own addresses, loopback's included.
+    func addresses() throws(BPFError) -> [Address] { try namespace.addresses() }
 
     /// Names it for as long as this object lives, and only in this process.
     var path: String { "/proc/self/fd/\(namespace.descriptor.raw)" }
