@@ -262,7 +262,7 @@ actor PodKeeper {
                 name: record.name, selector: .pod(uid), mesh: meshed.mesh, acceleration: acceleration.scope,
                 accelerationBudget: acceleration.budget, proxyReads: meshed.proxyReads,
                 applicationReads: acceleration.applicationReads ?? .unknown,
-                policy: meshed.policy)
+                policy: meshed.policy(in: try namespace.addresses()))
             return try ResolvedWorkload(workload, held: namespace)
         }
         try await node.putPod(resolved, isEmpty: attachment.isNew)
