@@ -16,6 +16,7 @@ extension Membership {
         }
         try identify(proxies, in: pod, &policy)
         if profile.name == "istio" { warnings += applyEnvironment(of: proxies, to: &policy) }
+        if profile.name == "linkerd" { applyListeners(of: proxies, to: &policy) }
         if profile.name == "linkerd", pod.metadata.labels?["linkerd.io/control-plane-component"]?.isEmpty == false {
             // What the control plane asks the API server for does not wait for the control plane's own proxy. The
             // mesh's plugin takes these two where it may not read the Service `kubernetes` (cni-plugin, main.go).
@@ -80,7 +81,7 @@ extension Membership {
     ) -> [String] {
         var warnings: [String] = []
         func isTrue(_ name: String) -> Bool {
-            guard let text = proxies.lazy.compactMap({ $0.variable(name) }).first else { return false }
+            guard let text = variable(name, of: proxies) else { return false }
             if let value = GoBoolean.parse(text) { return value }
             warnings.append("\(name) is neither true nor false but \"\(text)\"; the mesh ignores it, and so does Weir")
             return false
@@ -90,6 +91,29 @@ extension Membership {
             policy.origins[.dns] = "ISTIO_META_DNS_CAPTURE"
         }
         if isTrue("INVALID_DROP") { policy.dropInvalid = true }
+        // The second is what 1.17 and 1.18 called it.
+        for name in ["ISTIO_DUAL_STACK", "ISTIO_AGENT_DUAL_STACK"] where isTrue(name) {
+            policy.origins[.ipv6] = name
+        }
         return warnings
+    }
+
+    /// IPv6 goes to Linkerd's proxy where that listens for it, which the injector decides by `disableIPv6`
+    /// (linkerd/linkerd2 charts/partials/templates/_proxy.tpl); one that is not told listens on IPv4 alone
+    /// (linkerd2-proxy, linkerd/app/src/env.rs).
+    private static func applyListeners(of proxies: [Pod.Container], to policy: inout PolicySpecification) {
+        let outbound = ["LINKERD2_PROXY_OUTBOUND_LISTEN_ADDRS", "LINKERD2_PROXY_OUTBOUND_LISTEN_ADDR"].first {
+            variable($0, of: proxies) != nil
+        }
+        let names = [outbound, "LINKERD2_PROXY_INBOUND_LISTEN_ADDR"].compactMap(\.self)
+        let listening = names.first { name in
+            (variable(name, of: proxies) ?? "").split(separator: ",").contains { $0.drop { $0 == " " }.first == "[" }
+        }
+        policy.ipv6 = listening != nil
+        policy.origins[.ipv6] = listening ?? names.first { variable($0, of: proxies) != nil }
+    }
+
+    private static func variable(_ name: String, of proxies: [Pod.Container]) -> String? {
+        proxies.lazy.compactMap { $0.variable(name) }.first
     }
 }

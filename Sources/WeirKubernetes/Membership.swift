@@ -15,7 +15,10 @@ public struct MeshedPod: Sendable, Hashable {
     public let mesh: String
     /// The names of the containers that are its proxies.
     public let proxies: [String]
+    /// Before it is known which addresses the pod has; see `policy(in:)`.
     public let policy: PolicySpecification
+    /// Whether IPv6 is captured only in a pod without an IPv4 address.
+    let capturesIPv6WithoutIPv4Only: Bool
     /// How the mesh's proxy reads.
     public let proxyReads: ReadHabit
     public let acceleration: AccelerationSettings
@@ -23,6 +26,16 @@ public struct MeshedPod: Sendable, Hashable {
     public let warnings: [String]
     /// The init container that will have written iptables rules by the time the application starts; nil for none.
     public let iptablesContainer: String?
+
+    /// What is captured in a namespace with these addresses.
+    public func policy(in addresses: [Address]) -> PolicySpecification {
+        let hasIPv4 = addresses.contains { $0.isIPv4 && !$0.isLoopback && !$0.isLinkLocal }
+        guard capturesIPv6WithoutIPv4Only && hasIPv4 else { return policy }
+        var policy = policy
+        policy.ipv6 = false
+        policy.origins[.ipv6] = "the family of the pod's first address"
+        return policy
+    }
 
     /// How the proxies are known: "uid 1337, gid 1337".
     public var proxyIdentity: String {
@@ -73,7 +86,11 @@ extension Membership {
         return .meshed(
             MeshedPod(
                 mesh: marks.profile.name, proxies: proxies.map(\.name),
-                policy: policy, proxyReads: marks.profile.proxyReads,
+                policy: policy,
+                // Its rules are for the family of the first address, and the kernel lists IPv4 first
+                // (istio/istio tools/common/config, getLocalIP). Envoy's listeners go by the same.
+                capturesIPv6WithoutIPv4Only: marks.profile.name == "istio" && policy.origins[.ipv6] == nil,
+                proxyReads: marks.profile.proxyReads,
                 acceleration: try AccelerationSettings(annotations: pod.annotations), warnings: warnings,
                 iptablesContainer: initial?.name))
     }

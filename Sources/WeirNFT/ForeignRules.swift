@@ -3,9 +3,9 @@ public import WeirCore
 
 /// Rules of others in the network namespace of the calling thread.
 public struct ForeignRules: Sendable {
-    /// Those of iptables that intercept, each with the program that lists them.
-    public private(set) var iptables: [(program: String, rules: IPTables)] = []
-    /// Tables of nftables that are neither Weir's nor iptables'.
+    /// Those of iptables, and of a mesh's own tables of nftables, that intercept, each with the program that lists them.
+    public private(set) var intercepting: [(program: String, rules: IPTables)] = []
+    /// Tables of nftables that are neither Weir's, a mesh's nor iptables'.
     public private(set) var tables: [String] = []
     /// What could not be read, and why.
     public private(set) var unreadable: [String] = []
@@ -45,7 +45,7 @@ public struct ForeignRules: Sendable {
         for name in ["mangle", "nat"] where names.contains(name) {
             text += try save(program, ["-t", name])
         }
-        add(program, text, isIPv6)
+        add(program, IPTables(save: text, isIPv6: isIPv6))
     }
 
     private mutating func readNFT(_ own: String) throws(NFTError) {
@@ -53,14 +53,22 @@ public struct ForeignRules: Sendable {
         let listed = try Tool.run([nft, "list", "tables"], input: "").output.split(separator: "\n").map { line in
             line.split(separator: " ").dropFirst().map(String.init)
         }
+        var ofMesh = ""
         for table in listed where table.count == 2 && table != ["inet", own] {
+            if table[0] == MeshTables.family && MeshTables.names.contains(table[1]) {
+                ofMesh += try Tool.run([nft, "-s", "list", "table"] + table, input: "").output
+                continue
+            }
             if ["ip", "ip6"].contains(table[0]) && Self.standard.contains(table[1]) { continue }
             tables.append(table.joined(separator: " "))
+        }
+        for (program, isIPv6) in [("nft, IPv4", false), ("nft, IPv6", true)] {
+            add(program, IPTables(nftables: ofMesh, isIPv6: isIPv6))
         }
         for (prefix, isIPv6) in [("ip", false), ("ip6", true)]
         where listed.contains([prefix, "nat"]) || listed.contains([prefix, "mangle"]) {
             let program = "\(prefix)tables-nft-save"
-            add(program, try save(program, []), isIPv6)
+            add(program, IPTables(save: try save(program, []), isIPv6: isIPv6))
         }
     }
 
@@ -74,9 +82,8 @@ public struct ForeignRules: Sendable {
         return result.output
     }
 
-    private mutating func add(_ program: String, _ text: String, _ isIPv6: Bool) {
-        let rules = IPTables(save: text, isIPv6: isIPv6)
-        if rules.isIntercepting { iptables.append((program, rules)) }
+    private mutating func add(_ program: String, _ rules: IPTables) {
+        if rules.isIntercepting { intercepting.append((program, rules)) }
     }
 
     private static func lines(of path: String) -> [String] {

@@ -6,10 +6,11 @@ import WeirCore
 
 struct AdoptCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "adopt", abstract: "Take a running pod over from its mesh's iptables rules, or give it back.",
+        commandName: "adopt", abstract: "Take a running pod over from its mesh's own rules, or give it back.",
         discussion: """
-            The agent of the pod's node does it. Pods without such rules it takes over by itself. Established \
-            connections go on; no new one passes the sidecar by.
+            The rules are those of iptables or, as newer versions of Istio write them, of nftables itself. The agent of \
+            the pod's node does it. Pods without such rules it takes over by itself. Established connections go on; no \
+            new one passes the sidecar by.
             """)
 
     @Option(name: .customLong("replace-iptables"), help: ArgumentHelp("The pod.", valueName: "namespace/name"))
@@ -34,8 +35,8 @@ struct AdoptCommand: ParsableCommand {
             }
             print(
                 undo
-                    ? "\(pod) has its iptables rules back"
-                    : "\(pod) is intercepted by Weir; its iptables rules are kept")
+                    ? "\(pod) has its mesh's rules back"
+                    : "\(pod) is intercepted by Weir; its mesh's rules are kept")
         }
     }
 }

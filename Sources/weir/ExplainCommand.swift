@@ -6,7 +6,10 @@ import WeirCore
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain", abstract: "The decision about a connection that nobody makes, and its reason.",
-        discussion: "The kernel itself is asked; with nftables the policy that its rules were written from.")
+        discussion: """
+            The kernel itself is asked; with nftables the policy that its rules were written from. A pod is named \
+            namespace/name; of one that is not intercepted the agent says why.
+            """)
 
     enum Side: String, ExpressibleByArgument, CaseIterable {
         case app, proxy, outside
@@ -36,7 +39,7 @@ struct ExplainCommand: ParsableCommand {
             question.gid = gid
             question.isUDP = udp
             question.source = source.flatMap { Address($0) }
-            let answer = try Explanation.ask(question, try read.installed())
+            let answer = try read.about(workload) { try Explanation.ask(question, try read.installed()) }
             print(read.output == .json ? try JSONText.render(answer) : answer.text)
         }
     }

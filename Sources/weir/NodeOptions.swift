@@ -40,7 +40,20 @@ struct ReadOptions: ParsableArguments {
         try Host.requireRoot("read Weir's maps")
         let pins = try node.pins()
         let installed = try Installed(pins)
-        if !installed.isAnything { _ = try Interceptor.open(pins) }
+        // An agent that has no workloads yet has not installed anything with nftables.
+        if !installed.isAnything, try !node.client().isAnswered { _ = try Interceptor.open(pins) }
         return installed
+    }
+
+    /// Runs a body about one workload. Where there is none of that name, the agent may know why.
+    func about<Result>(_ workload: String?, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch {
+            guard let workload, geteuid() == 0, let status = try? node.client().status(),
+                let reason = NotIntercepted(workload, status)
+            else { throw error }
+            throw reason
+        }
     }
 }

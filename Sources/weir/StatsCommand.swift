@@ -12,9 +12,12 @@ struct StatsCommand: ParsableCommand {
 
     func run() throws {
         try reportingNow(read.global) {
-            let installed = try read.installed()
-            guard watch else { return print(try render(try StatsReport.read(installed, workload))) }
-            var last = try StatsReport.read(installed, workload)
+            let (installed, first) = try read.about(workload) {
+                let installed = try read.installed()
+                return (installed, try StatsReport.read(installed, workload))
+            }
+            guard watch else { return print(try render(first)) }
+            var last = first
             while true {
                 sleep(1)
                 let now = try StatsReport.read(installed, workload)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A network namespace, and the API object of a pod with Istio's sidecar that is said to be in it.
+/// A network namespace, and the API object of a pod with a sidecar, Istio's if nothing else is said, that is said to be in it.
 public final class SimulatedPod: Sendable {
     public let namespace: Namespace
     public let name: String
@@ -8,29 +8,40 @@ public final class SimulatedPod: Sendable {
     public let number: Int
     private let annotations: String
     private let proxyUser: Int
+    private let proxy: String
+    private let environment: [String: String]
 
     /// - Parameters:
     ///   - name: nil: by its number.
     ///   - annotations: JSON members, beside the injector's own.
     ///   - proxyUser: uid and gid of the sidecar.
-    public init(number: Int, name: String? = nil, annotations: String = "", proxyUser: Int = 1337) throws {
+    ///   - proxy: the sidecar's container.
+    ///   - environment: the sidecar's.
+    ///   - namespace: nil: a new one.
+    public init(
+        number: Int, name: String? = nil, annotations: String = "", proxyUser: Int = 1337,
+        proxy: String = "istio-proxy", environment: [String: String] = [:], in namespace: Namespace? = nil
+    ) throws {
         self.proxyUser = proxyUser
+        self.proxy = proxy
+        self.environment = environment
         self.number = number
         self.annotations = annotations
         self.name = name ?? "cart-\(number)"
-        namespace = try Namespace()
+        self.namespace = try namespace ?? Namespace()
     }
 
     /// As the API server has it, with as much that is of no interest here as real ones have.
     public var object: String {
         let padding = String(repeating: "x", count: 4000)
+        let variables = environment.map { #"{"name": "\#($0)", "value": "\#($1)"}"# }.joined(separator: ", ")
         let more = annotations.isEmpty ? "" : ", \(annotations)"
         return """
             {"metadata": {"name": "\(name)", "namespace": "shop", "uid": "\(uid)",
               "annotations": {"sidecar.istio.io/status": "\(padding)"\(more)}},
              "spec": {"nodeName": "node-1", "containers": [
                {"name": "app", "image": "shop/cart:1", "env": [{"name": "PADDING", "value": "\(padding)"}]},
-               {"name": "istio-proxy", "args": ["proxy", "sidecar"],
+               {"name": "\(proxy)", "args": ["proxy", "sidecar"], "env": [\(variables)],
                 "securityContext": {"runAsUser": \(proxyUser), "runAsGroup": \(proxyUser)}}]},
              "status": {"phase": "Pending"}}
             """

@@ -31,7 +31,8 @@ import Testing
         #expect(
             rest.tables[0].lines == [
                 "*nat", ":PREROUTING ACCEPT [0:0]", ":OUTPUT ACCEPT [2:120]", ":OWN - [0:0]", "-A OUTPUT -p udp -j OWN",
-                #"-A OWN -m comment --comment "not -x ISTIO_OUTPUT" -j RETURN"#, "COMMIT",
+                #"-A OWN -m comment --comment "not -x ISTIO_OUTPUT" -j RETURN"#,
+                "-A OUTPUT -m conntrack --ctstate INVALID", "COMMIT",
             ])
         #expect(rest.tables[1] == tables.tables[1])
     }

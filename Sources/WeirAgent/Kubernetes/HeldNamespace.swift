@@ -16,11 +16,14 @@ final class HeldNamespace: Sendable {
     /// Runs `body` on this thread inside it, and comes back.
     func inside<Result>(_ body: () throws -> Result) throws -> Result { try namespace.entered(body) }
 
-    /// Chains of a mesh's own iptables rules in it, of either backend of iptables.
-    func meshChains() throws -> [String] {
-        let legacy = try namespace.entered { try ForeignRules.legacyChains() }.filter(MeshRules.isMesh)
-        return Set(try MeshRules.chains(in: namespace) + legacy).sorted()
+    /// What of a mesh's own rules is in it, in words; nil for none.
+    func meshRules() throws -> String? {
+        let legacy = try namespace.entered { try ForeignRules.legacyChains() }
+        return try MeshRules.found(in: namespace, legacy: legacy)
     }
+
+    /// Its own addresses, loopback's included.
+    func addresses() throws(BPFError) -> [Address] { try namespace.addresses() }
 
     /// Names it for as long as this object lives, and only in this process.
     var path: String { "/proc/self/fd/\(namespace.descriptor.raw)" }

@@ -1,7 +1,7 @@
 import Logging
 import WeirKubernetes
 
-/// Takes a pod over from a mesh's iptables rules, and gives it back.
+/// Takes a pod over from a mesh's own rules, and gives it back.
 extension PodKeeper {
     /// Connections that are established stay as they are; each new one is redirected by the rules or by Weir.
     /// - Throws: a sentence, after which the pod is as it was.
@@ -23,7 +23,7 @@ extension PodKeeper {
                 throw error
             }
             pods[uid]?.rules = nil
-            logger.notice("iptables rules replaced", metadata: ["pod": "\(name)"])
+            logger.notice("rules replaced", metadata: ["pod": "\(name)"])
         }
     }
 
@@ -34,14 +34,26 @@ extension PodKeeper {
             let (uid, pod) = try running(name)
             guard let namespace = pod.attachment?.namespace, case let rules = ReplacedRules(namespace.cookie, pins),
                 rules.exist
-            else { throw AdoptionError(status: 409, sentence: "\(name) was not taken over from iptables rules") }
+            else { throw AdoptionError(status: 409, sentence: "\(name) was not taken over from rules of its mesh") }
             try rules.restore(in: namespace)
             rules.forget()
             await node.removePod(uid: uid)
             pods[uid]?.attachment?.meshed = nil
             await apply(uid)
-            logger.notice("iptables rules restored", metadata: ["pod": "\(name)"])
+            logger.notice("rules restored", metadata: ["pod": "\(name)"])
         }
+    }
+
+    /// Why a pod is left to its mesh's rules: two that redirect the same connection would hide its origin from each other.
+    func rules(_ meshed: MeshedPod, _ attachment: PodRecord.Attachment) async throws -> String? {
+        // Those that Weir took out for this pod do not come back by themselves.
+        if ReplacedRules(attachment.namespace.cookie, pins).exist { return nil }
+        if let container = meshed.iptablesContainer {
+            return "its init container \(container) writes the mesh's iptables rules, which redirect its traffic"
+        }
+        let namespace = attachment.namespace
+        let found = try await workshop(for: attachment).run { try namespace.meshRules() }
+        return found.map { "the mesh's \($0)" }
     }
 
     private func running(_ name: String) throws(AdoptionError) -> (uid: String, pod: PodRecord) {

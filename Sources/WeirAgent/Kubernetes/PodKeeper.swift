@@ -232,7 +232,7 @@ actor PodKeeper {
         notes.remove(uid)
     }
 
-    /// Puts the policy of a pod in force in its namespace, unless a mesh's iptables rules are.
+    /// Puts the policy of a pod in force in its namespace, unless a mesh's own rules are.
     func apply(_ uid: String) async {
         hasRead = true
         guard let record = pods[uid], let meshed = record.meshed, let attachment = record.attachment else { return }
@@ -257,32 +257,22 @@ actor PodKeeper {
     func putInForce(_ uid: String) async throws {
         guard let record = pods[uid], let meshed = record.meshed, let attachment = record.attachment else { return }
         let acceleration = meshed.acceleration
-        let workload = Workload(
-            name: record.name, selector: .pod(uid), mesh: meshed.mesh, acceleration: acceleration.scope,
-            accelerationBudget: acceleration.budget, proxyReads: meshed.proxyReads,
-            applicationReads: acceleration.applicationReads ?? .unknown, policy: meshed.policy)
         let namespace = attachment.namespace
-        let resolved = try await workshop(for: attachment).run { try ResolvedWorkload(workload, held: namespace) }
+        let resolved = try await workshop(for: attachment).run {
+            let workload = Workload(
+                name: record.name, selector: .pod(uid), mesh: meshed.mesh, acceleration: acceleration.scope,
+                accelerationBudget: acceleration.budget, proxyReads: meshed.proxyReads,
+                applicationReads: acceleration.applicationReads ?? .unknown,
+                policy: meshed.policy(in: try namespace.addresses()))
+            return try ResolvedWorkload(workload, held: namespace)
+        }
         try await node.putPod(resolved, isEmpty: attachment.isNew)
         pods[uid]?.attachment?.meshed = meshed
         pods[uid]?.problem = nil
     }
 
-    /// Why a pod is left to iptables: two that redirect the same connection would hide its origin from each other.
-    private func rules(_ meshed: MeshedPod, _ attachment: PodRecord.Attachment) async throws -> String? {
-        // Those that Weir took out for this pod do not come back by themselves.
-        if ReplacedRules(attachment.namespace.cookie, pins).exist { return nil }
-        if let container = meshed.iptablesContainer {
-            return "its init container \(container) writes the mesh's iptables rules, which redirect its traffic"
-        }
-        let namespace = attachment.namespace
-        let chains = try await workshop(for: attachment).run { try namespace.meshChains() }
-        guard let chain = chains.first else { return nil }
-        return "the mesh's iptables rules redirect its traffic (chain \(chain))"
-    }
-
     /// A new sandbox waits for what is done for it.
-    private func workshop(for attachment: PodRecord.Attachment) -> Workshop { attachment.isNew ? urgent : patient }
+    func workshop(for attachment: PodRecord.Attachment) -> Workshop { attachment.isNew ? urgent : patient }
 
     /// Looks for sought pods until all are found: often when the runtime has made a namespace or the API server has said
     /// something, and for a while after; else seldom.

@@ -4,7 +4,7 @@ import WeirBPF
 import WeirCore
 import WeirNFT
 
-/// The iptables rules that Weir took out of a pod when it took the pod over, kept for the way back: by `weir adopt
+/// The mesh's rules, of iptables or nftables, that Weir took out of a pod when it took the pod over, kept for the way back: by `weir adopt
 /// --undo`, or by `weir unload`, after which nobody else would redirect the pod's traffic.
 struct ReplacedRules: Sendable {
     private let state: StateFolder
@@ -36,7 +36,12 @@ struct ReplacedRules: Sendable {
         in held: HeldNamespace, isolation: isolated (any Actor)? = #isolation, first: () async throws -> Void
     ) async throws {
         let tables = try held.inside { try SavedTables.read(havingChains: IPTables.chainPrefixes) }
-        guard !tables.isEmpty else { throw NoRules() }
+        guard !tables.isEmpty else {
+            guard let found = try held.meshRules() else { throw NoRules() }
+            throw InvalidValue(
+                "the mesh's \(found), and no program that is installed can list them; "
+                    + "install the packages iptables and nftables")
+        }
         try write(Content(namespace: held.foundAt, tables: tables))
         do {
             try await first()
@@ -50,7 +55,7 @@ struct ReplacedRules: Sendable {
 
     struct NoRules: Error, CustomStringConvertible {
         let description =
-            "there are no iptables rules of a mesh in it; if its init container has not run yet, try again when it has"
+            "there are no rules of a mesh in it; if its init container has not run yet, try again when it has"
     }
 
     /// Puts the rules back. Whoever redirected in their place may end after this.

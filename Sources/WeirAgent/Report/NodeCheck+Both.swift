@@ -24,8 +24,8 @@ extension NodeCheck {
         let tables = foreign.tables.map { "the nftables table \($0) is in force, too; its rules are not compared" }
         var details = foreign.unreadable + tables
         var isDifferent = false
-        for (program, rules) in foreign.iptables {
-            let comparison = IPTablesComparison(resolved.policy, rules, own: own)
+        for (program, rules) in foreign.intercepting {
+            let comparison = IPTablesComparison(resolved.policy, rules, own: own, name: name(of: program))
             isDifferent = isDifferent || !comparison.differences.isEmpty
             details.append(
                 "\(program): \(comparison.count) attempts compared, "
@@ -38,9 +38,10 @@ extension NodeCheck {
             }
             details += comparison.unknown.map { "  a rule is not understood: \($0)" }
         }
-        let whose = Set(foreign.iptables.compactMap(\.rules.mesh)).sorted().joined(separator: ", ")
-        let rules = "iptables rules\(whose.isEmpty ? "" : " of \(whose)")"
-        if foreign.iptables.isEmpty {
+        let whose = Set(foreign.intercepting.compactMap(\.rules.mesh)).sorted().joined(separator: ", ")
+        let names = Set(foreign.intercepting.map { name(of: $0.program) }).sorted().joined(separator: " and ")
+        let rules = "\(names) rules\(whose.isEmpty ? "" : " of \(whose)")"
+        if foreign.intercepting.isEmpty {
             return details.isEmpty ? pass(title) : warn(title, "others have rules in its namespace", details: details)
         }
         let error = "\(rules) stand in its namespace: both are in force"
@@ -48,6 +49,8 @@ extension NodeCheck {
         return isDifferent
             ? fail(title, error, hint: hint, details: details) : warn(title, error, hint: hint, details: details)
     }
+
+    private static func name(of program: String) -> String { program.hasPrefix("nft") ? "nftables" : "iptables" }
 
     /// Kinds of differences that are listed.
     private static let limit = 20

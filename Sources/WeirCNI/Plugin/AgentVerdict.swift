@@ -6,7 +6,7 @@ struct AgentVerdict {
         case intercepted
         /// The pod needs none.
         case exempt
-        /// The mesh's own iptables rules redirect its traffic.
+        /// The mesh's own rules, of iptables or nftables, redirect its traffic.
         case iptables
         /// Of STATUS: pods can be added.
         case ready

@@ -14,23 +14,27 @@ extension IPTables {
     public func decide(_ attempt: Attempt) -> Outcome {
         guard attempt.destination.isIPv4 != isIPv6 else { return .direct }
         let output = attempt.isLocal ? "lo" : attempt.interface
+        var attempt = attempt
         switch attempt.direction {
         case .inbound:
-            return walk(["mangle", "nat"], "PREROUTING", attempt, input: attempt.interface, output: nil)
+            return walk(["mangle", "nat"], "PREROUTING", &attempt, input: attempt.interface, output: nil)
         case .outbound:
-            let out = walk(["mangle", "nat"], "OUTPUT", attempt, input: nil, output: output)
+            let out = walk(["mangle", "nat"], "OUTPUT", &attempt, input: nil, output: output)
             guard out == .direct, attempt.isLocal else { return out }
-            return walk(["mangle"], "PREROUTING", attempt, input: "lo", output: nil)
+            return walk(["mangle"], "PREROUTING", &attempt, input: "lo", output: nil)
         }
     }
 
+    /// - Parameter attempt: gets the packet's mark, which stays with it.
     private func walk(
-        _ names: [String], _ chain: String, _ attempt: Attempt, input: String?, output: String?
+        _ names: [String], _ chain: String, _ attempt: inout Attempt, input: String?, output: String?
     ) -> Outcome {
         for name in names {
             guard let chains = tables[name] else { continue }
             var walk = Walk(chains: chains, attempt: attempt, input: input, output: output)
-            if let outcome = walk.run(chain, depth: 0), outcome != .direct { return outcome }
+            let outcome = walk.run(chain, depth: 0)
+            attempt.mark = walk.attempt.mark
+            if let outcome, outcome != .direct { return outcome }
         }
         return .direct
     }
@@ -39,7 +43,7 @@ extension IPTables {
 /// One packet's way through the chains of a table.
 private struct Walk {
     let chains: [String: [IPTablesRule]]
-    let attempt: Attempt
+    private(set) var attempt: Attempt
     let input: String?
     let output: String?
     /// Chains that each jump to the next one twice double the way with every one of them.
@@ -58,6 +62,7 @@ private struct Walk {
             guard stepsLeft > 0 else { return .unknown(rule) }
             guard rule.matches.allSatisfy({ $0.fits(attempt, input: input, output: output) }) else { continue }
             if rule.unknown != nil { return .unknown(rule) }
+            if let change = rule.markChange { attempt.mark = attempt.mark & ~change.mask ^ change.value }
             switch rule.target {
             case .accept: return .direct
             case .drop: return .dropped(by: rule)

@@ -1,10 +1,15 @@
-/// Rules that somebody else has put into a namespace, as `iptables-save` and `ip6tables-save` print them: as much of
-/// them as it takes to say what they decide of a new connection (iptables(8), iptables-extensions(8)).
+/// Rules that somebody else has put into a namespace, as `iptables-save` and `ip6tables-save` print them, or as nft does:
+/// as much of them as it takes to say what they decide of a new connection (iptables(8), iptables-extensions(8)).
 public struct IPTables: Hashable, Sendable {
-    /// Whether these are of ip6tables.
+    /// Whether these are for IPv6.
     public let isIPv6: Bool
     /// By table, then by chain. Only of those that can redirect.
     private(set) var tables: [String: [String: [IPTablesRule]]] = [:]
+
+    init(tables: [String: [String: [IPTablesRule]]], isIPv6: Bool) {
+        self.tables = tables
+        self.isIPv6 = isIPv6
+    }
 
     /// - Parameter save: what iptables-save prints; counters and comments are passed over.
     public init(save: String, isIPv6: Bool) {
@@ -39,7 +44,8 @@ public struct IPTables: Hashable, Sendable {
     /// Whose rules these are, by the names of their chains.
     public var mesh: String? {
         let chains = tables.values.flatMap(\.keys)
-        return Self.meshes.first { one in chains.contains { $0.hasPrefix(one.prefix) } }?.name
+        let known = Self.meshes + [(prefix: MeshTables.chainPrefix, name: "istio")]
+        return known.first { one in chains.contains { $0.hasPrefix(one.prefix) } }?.name
     }
 
     /// How the names of meshes' chains begin.

@@ -9,8 +9,10 @@ public struct IPTablesComparison: Sendable {
     /// Of what not all was tried, because it would take too long: a phrase each, such as "64 of 412 addresses".
     public let cuts: [String]
 
-    /// - Parameter own: the addresses of the namespace.
-    public init(_ policy: CompiledPolicy, _ rules: IPTables, own: [Address]) {
+    /// - Parameters:
+    ///   - own: the addresses of the namespace.
+    ///   - name: what the rules are called in sentences.
+    public init(_ policy: CompiledPolicy, _ rules: IPTables, own: [Address], name: String = "iptables") {
         let probes = IPTablesProbes(policy, rules, own: own)
         var unknown: Set<String> = []
         var found: [Kind: (first: Attempt, count: Int)] = [:]
@@ -25,7 +27,7 @@ public struct IPTablesComparison: Sendable {
             let kind = Kind(direction: attempt.direction, transport: attempt.transport, ours: decision, theirs: outcome)
             found[kind, default: (attempt, 0)].count += 1
         }
-        differences = found.map { Self.sentence($0, $1.first, more: $1.count - 1, policy) }.sorted()
+        differences = found.map { Self.sentence($0, $1.first, more: $1.count - 1, policy, name) }.sorted()
         self.unknown = unknown.sorted()
         count = attempts.count
         let cut = "\(count) of \(probes.attempts.count) attempts"
@@ -39,12 +41,14 @@ public struct IPTablesComparison: Sendable {
         let theirs: IPTables.Outcome
     }
 
-    private static func sentence(_ kind: Kind, _ first: Attempt, more: Int, _ policy: CompiledPolicy) -> String {
+    private static func sentence(
+        _ kind: Kind, _ first: Attempt, more: Int, _ policy: CompiledPolicy, _ name: String
+    ) -> String {
         let who = kind.direction == .outbound ? "uid \(first.uid) gid \(first.gid)" : "\(first.source ?? .any4)"
         let destination = Endpoint(address: first.destination, port: first.port)
         let port = policy.port(of: kind.ours.verdict).map { "to port \($0)" } ?? kind.ours.verdict.word
         return "\(kind.direction.word) \(kind.transport) from \(who) to \(destination): "
-            + "Weir \(port) (\(kind.ours.reason.word), \(kind.ours.source)), iptables \(kind.theirs)"
+            + "Weir \(port) (\(kind.ours.reason.word), \(kind.ours.source)), \(name) \(kind.theirs)"
             + (more > 0 ? ", and \(more) like it" : "")
     }
 }

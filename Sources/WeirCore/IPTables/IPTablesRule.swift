@@ -1,10 +1,12 @@
 /// One rule: it fits when all of its matches do.
 public struct IPTablesRule: Hashable, Sendable {
-    /// As it was printed: "-A ISTIO_OUTPUT -d 127.0.0.1/32 -j RETURN".
+    /// As it was printed: "-A ISTIO_OUTPUT -d 127.0.0.1/32 -j RETURN"; of nftables the chain and the rule.
     public let text: String
     let chain: String
     let matches: [IPTablesMatch]
     let target: Target
+    /// What it does to the packet's mark; nil for nothing.
+    let markChange: MarkChange?
     /// The first option that is not understood. What the rule decides is then open where the others fit.
     public let unknown: String?
 
@@ -20,11 +22,25 @@ public struct IPTablesRule: Hashable, Sendable {
         case proceed
     }
 
+    /// The bits of the mask are cleared, and then those of the value turned over.
+    struct MarkChange: Hashable, Sendable {
+        let value: UInt32
+        let mask: UInt32
+    }
+
+    init(
+        text: String, chain: String, matches: [IPTablesMatch], target: Target, markChange: MarkChange?, unknown: String?
+    ) {
+        (self.text, self.chain, self.matches, self.target) = (text, chain, matches, target)
+        (self.markChange, self.unknown) = (markChange, unknown)
+    }
+
     init(_ text: String, isIPv6: Bool) {
         var reader = IPTablesRuleReader(text, isIPv6: isIPv6)
         reader.read()
-        self.text = text
-        (chain, matches, target, unknown) = (reader.chain, reader.matches, reader.target, reader.unknown)
+        self.init(
+            text: text, chain: reader.chain, matches: reader.matches, target: reader.target,
+            markChange: reader.markChange, unknown: reader.unknown)
     }
 }
 

@@ -3,12 +3,15 @@ struct IPTablesRuleReader {
     private(set) var chain = ""
     private(set) var matches: [IPTablesMatch] = []
     private(set) var target = IPTablesRule.Target.proceed
+    private(set) var markChange: IPTablesRule.MarkChange?
     private(set) var unknown: String?
 
     private var words: ArraySlice<String>
     private let isIPv6: Bool
     private var isNegated = false
     private var option = ""
+    /// Whether it is the packet's mark that is set, and not the connection's.
+    private var isMarking = false
 
     init(_ text: String, isIPv6: Bool) {
         words = Self.split(text)[...]
@@ -69,13 +72,20 @@ struct IPTablesRuleReader {
 
     private mutating func readTarget() -> Bool {
         switch option {
-        case "-j": target = Self.target(next())
+        case "-j":
+            let name = next()
+            isMarking = name == "MARK"
+            target = Self.target(name)
         case "-g": target = .goto(next())
         case "--to-ports", "--to-port", "--on-port": target = .redirect(UInt16(next()))
         case "--to-destination": target = .redirect(next().split(separator: ":").last.flatMap { UInt16($0) })
         // What becomes of a packet that goes on, or is answered, decides nothing here.
-        case "--set-mark", "--set-xmark", "--zone", "--zone-orig", "--tproxy-mark", "--on-ip", "--log-prefix",
-            "--log-level", "--nflog-prefix", "--nflog-group":
+        case "--set-mark", "--set-xmark":
+            guard case .mark(let value, let mask)? = mark() else { return false }
+            guard isMarking else { break }
+            markChange = IPTablesRule.MarkChange(value: value, mask: option == "--set-mark" ? mask | value : mask)
+        case "--zone", "--zone-orig", "--tproxy-mark", "--on-ip", "--log-prefix",
+            "--log-level", "--nflog-prefix", "--nflog-group", "--nfmask", "--ctmask":
             _ = next()
         case "--save-mark", "--restore-mark", "--random", "--random-fully", "--persistent": break
         default: return false

@@ -25,7 +25,7 @@ extension Annotation {
         case .exemptPort:
             // It is read with the exempt ports; here it is only checked.
             _ = try Self.number(text.trimmed, "a port", upTo: 65535)
-        case .port, .identity, .interceptionMode, .dns, .dropInvalid, .gateway, .ipFamily:
+        case .port, .identity, .interceptionMode, .dns, .dropInvalid, .gateway, .ipFamily, .ipv6Port:
             changed = try applyScalar(text, to: &specification)
         }
         for setting in changed { specification.origins[setting] = name }
@@ -60,6 +60,10 @@ extension Annotation {
                 throw InvalidValue("\"\(text)\" is not dualstack, ipv4 or ipv6")
             }
             specification.ipv6 = text != "ipv4"
+            return [.ipv6]
+        case .ipv6Port:
+            guard try Self.number(text.trimmed, "a port", upTo: 65535) == 0 else { return [] }
+            specification.ipv6 = false
             return [.ipv6]
         default:
             return []

@@ -32,6 +32,8 @@ public struct Annotation: Hashable, Sendable {
         case gateway
         /// `ipv4` turns IPv6 off; `dualstack` turns it on.
         case ipFamily
+        /// The proxy's port for IPv6, as Kuma before 2.9 had it; 0 turns IPv6 off, whatever else is said.
+        case ipv6Port
         /// Kuma's whole transparent proxy configuration, in YAML; the annotations after it go before it.
         case kumaConfiguration
         /// A port that is exempt inbound; see `Profile.ExemptPort`.

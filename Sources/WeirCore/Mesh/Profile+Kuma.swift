@@ -30,6 +30,7 @@ extension Profile {
             Annotation("kuma.io/builtin-dns-port", .port(.dnsPort)),
             Annotation("kuma.io/gateway", .gateway),
             Annotation("kuma.io/transparent-proxying-ip-family-mode", .ipFamily),
+            Annotation("kuma.io/transparent-proxying-inbound-v6-port", .ipv6Port),
             Annotation("kuma.io/application-probe-proxy-port", .exemptPort),
             Annotation("kuma.io/virtual-probes-port", .exemptPort),
             Annotation("kuma.io/envoy-admin-port", .exemptPort),

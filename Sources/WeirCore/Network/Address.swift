@@ -46,6 +46,11 @@ public struct Address: Hashable, Sendable, Comparable, Codable {
         isIPv4 ? low >> 24 & 0xff == 127 : high == 0 && low == 1
     }
 
+    /// Whether it is in 169.254.0.0/16 or fe80::/10.
+    public var isLinkLocal: Bool {
+        isIPv4 ? low >> 16 & 0xffff == 0xa9fe : high >> 54 == 0xfe80 >> 6
+    }
+
     /// Whether it is 0.0.0.0 or ::, which connect() takes for this host.
     public var isUnspecified: Bool { high == 0 && (low == 0 || low == 0xffff_0000_0000) }
 
