@@ -143,6 +143,13 @@ void weir_die_with_parent(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
+void weir_keep_little_memory(void)
+{
+	/* Left alone, glibc raises both with each large block that is freed, and each thread keeps megabytes. */
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
+	mallopt(M_TRIM_THRESHOLD, 128 << 10);
+}
+
 void weir_give_memory_back(void)
 {
 	malloc_trim(0);

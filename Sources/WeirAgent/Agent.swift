@@ -47,6 +47,7 @@ public actor Agent {
 
     /// Runs until SIGTERM, SIGINT or `POST /v1/stop`. The programs stay: traffic is intercepted as before.
     public func run() async throws {
+        let memory = FreeMemory()
         // Each pod holds five descriptors, and none is to wait for the table to grow.
         FileLimit.makeRoom(for: 4096)
         if pods != nil { await node.awaitPods() }
@@ -70,6 +71,7 @@ public actor Agent {
             group.addTask { try await self.readFlows() }
             group.addTask { try await self.watch() }
             group.addTask { try await self.watchInterception() }
+            group.addTask { try await self.watchMemory(memory) }
             if let pods { group.addTask { await pods.run() } }
             group.addTask { for await _ in reloads { await self.reload() } }
             group.addTask { for await _ in ends { admin.requestStop() } }
@@ -192,6 +194,15 @@ public actor Agent {
         while true {
             try await Task.sleep(for: .seconds(2))
             await node.restoreInterception()
+        }
+    }
+
+    /// Every ten seconds: what lists, policies and answers took, malloc would keep for each thread that made them.
+    private nonisolated func watchMemory(_ memory: FreeMemory) async throws {
+        var memory = memory
+        while true {
+            try await Task.sleep(for: .seconds(10))
+            memory.giveBack()
         }
     }
 

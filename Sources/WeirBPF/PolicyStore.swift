@@ -37,6 +37,9 @@ public final class PolicyStore {
         try place([policy])[0]
     }
 
+    /// What this process has put into a slot, which is one copy for all that have it.
+    public func policy(in slot: UInt32) -> CompiledPolicy? { policies[slot] }
+
     /// The same for many: what finds no spare slot waits, and a batch waits once.
     public func place(_ policies: [CompiledPolicy]) throws(BPFError) -> [UInt32] {
         var result: [UInt32] = []

@@ -48,12 +48,7 @@ public final class APIServer: Sendable {
             throw APIError(code: 404, message: "no pod has such a name")
         }
         let response = try await get("/api/v1/namespaces/\(namespace)/pods/\(name)", timeout: .seconds(10))
-        let body = Data(buffer: try await response.body.collect(upTo: Self.objectLimit))
-        do {
-            return try JSONDecoder().decode(Pod.self, from: body)
-        } catch {
-            throw OddPod(object: OddObject(error, in: body))
-        }
+        return try Self.decode(Array(buffer: try await response.body.collect(upTo: Self.objectLimit))).get()
     }
 
     /// The pods of a node, one by one.
@@ -68,7 +63,7 @@ public final class APIServer: Sendable {
         for try await chunk in response.body {
             for piece in splitter.add(chunk.readableBytesView) {
                 switch piece {
-                case .item(let bytes): handle(Self.decode(Data(bytes)))
+                case .item(let bytes): handle(Self.decode(bytes))
                 case .itemTooLong: handle(.failure(OddPod(object: OddObject(largerThan: Self.objectLimit))))
                 case .wholeTooLong: throw APIError(code: 502, message: "a list of pods with a head of no end")
                 case .whole(let bytes):
@@ -82,7 +77,9 @@ public final class APIServer: Sendable {
         return listVersion
     }
 
-    private static func decode(_ object: Data) -> Result<Pod, OddPod> {
+    /// - Parameter object: JSON of one pod.
+    static func decode(_ object: [UInt8]) -> Result<Pod, OddPod> {
+        let object = Data(ObjectTrimmer(object).trimmed)
         do {
             return .success(try JSONDecoder().decode(Pod.self, from: object))
         } catch {
@@ -105,7 +102,7 @@ public final class APIServer: Sendable {
         for try await chunk in response.body {
             for piece in splitter.add(chunk.readableBytesView) {
                 switch piece {
-                case .line(let bytes): await handle(try WatchEvent(Data(bytes)))
+                case .line(let bytes): await handle(try WatchEvent(bytes))
                 case .tooLong: await handle(.odd(OddObject(largerThan: Self.objectLimit)))
                 }
             }

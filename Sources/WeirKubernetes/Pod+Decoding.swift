@@ -26,44 +26,18 @@ extension Pod.Metadata {
     }
 }
 
-/// Those labels or annotations that meshes and Weir read. A pod may have 256 KiB of others, which nobody here looks at.
+/// Labels or annotations, as `ObjectTrimmer` leaves them. An API server that sends null means none.
 private struct KnownEntries: Decodable {
     let entries: [String: String]
 
-    private struct Key: CodingKey {
-        let stringValue: String
-        var intValue: Int? { nil }
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
-
-    /// Parts of their names.
-    private static let known = [
-        "istio.io/", "linkerd.io/", "kuma.io/", "openservicemesh.io/", "weir.io/", "kubernetes.io/config.",
-        "osm-proxy-uuid",
-    ]
-    /// Of all meshes together there are some eighty.
-    private static let limit = 256
-    /// Of others, so many may be a known one whose part is misspelt, in a pod that people have written.
-    private static let handWritten = 64
-
     init(from decoder: any Decoder) throws {
-        let fields = try decoder.container(keyedBy: Key.self)
-        let keys = fields.allKeys
-        let known = keys.filter { key in Self.known.contains { key.stringValue.contains($0) } }
-        guard known.count <= Self.limit else {
+        entries = try decoder.singleValueContainer().decode([String: String?].self).mapValues { $0 ?? "" }
+        guard entries.count <= ObjectTrimmer.limit else {
             throw DecodingError.dataCorrupted(
                 .init(
                     codingPath: decoder.codingPath,
-                    debugDescription: "\(known.count) of them are meshes'; at most \(Self.limit) are read"))
+                    debugDescription: "more than \(ObjectTrimmer.limit) of them are meshes', and no more are read"))
         }
-        var entries: [String: String] = [:]
-        for key in known { entries[key.stringValue] = try fields.decodeIfPresent(String.self, forKey: key) ?? "" }
-        if keys.count - known.count <= Self.handWritten {
-            // Their names are enough to say what is misspelt.
-            for key in keys where entries[key.stringValue] == nil { entries[key.stringValue] = "" }
-        }
-        self.entries = entries
     }
 }
 

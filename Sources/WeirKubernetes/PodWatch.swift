@@ -5,8 +5,8 @@ public struct PodWatch: Sendable {
     public enum Event: Sendable {
         /// These are all; what is not among them is gone. Odd ones are there, too.
         case all([Pod], odd: [OddObject])
-        case changed(Pod)
-        case deleted(Pod)
+        case changed(PodObject)
+        case deleted(PodObject)
         case odd(OddObject)
         /// The API server cannot be followed now, and why. What was known goes on.
         case failed(String)
@@ -46,7 +46,6 @@ public struct PodWatch: Sendable {
                     // What came is not asked for again when the watch breaks.
                     if let told = event.version, APIServer.isVersion(told) { version = told }
                     switch event {
-                    case .changed(let pod) where pod.spec.nodeName != node: break
                     case .changed(let pod): await handle(.changed(pod))
                     case .odd(let object): await handle(.odd(object))
                     case .deleted(let pod): await handle(.deleted(pod))

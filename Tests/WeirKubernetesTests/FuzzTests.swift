@@ -27,9 +27,11 @@ import Testing
     @Test func objects() {
         Mutator.rounds { mutator in
             let line = mutate(#"{"type":"ADDED","object":\#(Self.pod)}"#, &mutator)
-            guard let event = try? WatchEvent(Data(line)) else { return }
+            guard let event = try? WatchEvent(Array(line)) else { return }
             switch event {
-            case .changed(let pod), .deleted(let pod):
+            case .changed(let object), .deleted(let object):
+                guard let pod = try? object.read() else { return }
+                #expect(pod.name == object.name)
                 #expect(PodName.isName(pod.metadata.name) && PodName.isUID(pod.metadata.uid))
                 #expect(PodName.isUID(pod.nodeUID))
                 _ = pod.digest
@@ -56,11 +58,11 @@ import Testing
                 let size = mutator.below(2000) + 1
                 for case .line(let line) in lines.add(watch.dropFirst(at).prefix(size)) {
                     #expect(line.count <= 4000 && !line.contains(0x0a))
-                    _ = try? WatchEvent(Data(line))
+                    _ = try? WatchEvent(Array(line))
                 }
                 for case .item(let item) in objects.add(list.dropFirst(at).prefix(size)) {
                     #expect(item.count <= 4000)
-                    _ = try? JSONDecoder().decode(Pod.self, from: Data(item))
+                    _ = APIServer.decode(Array(item))
                 }
                 at += size
             }

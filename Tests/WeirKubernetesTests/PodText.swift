@@ -5,7 +5,7 @@ import Foundation
 /// API objects as the API server writes them.
 enum PodText {
     static func decode(_ json: String) throws -> Pod {
-        try JSONDecoder().decode(Pod.self, from: Data(json.utf8))
+        try APIServer.decode(Array(json.utf8)).get()
     }
 
     /// A pod with these containers.

@@ -44,7 +44,11 @@ import Testing
                 case .all(let pods, let odd):
                     "all " + (pods.map(\.name).sorted() + odd.map { "odd \($0.name ?? "?")" }).joined(separator: " ")
                 case .odd(let object): "odd \(object.name ?? "?"): \(object.sentence)"
-                case .changed(let pod): "changed \(pod.name)"
+                case .changed(let object):
+                    switch Result(catching: object.read) {
+                    case .success(let pod): "changed \(pod.name)"
+                    case .failure(let odd): "odd \(odd.object.name ?? "?"): \(odd)"
+                    }
                 case .deleted(let pod): "deleted \(pod.name)"
                 case .failed(let sentence): "failed \(sentence)"
                 }

@@ -117,5 +117,7 @@ int weir_mount(const char *type, const char *target);
 
 /* Gives the kernel back what malloc holds and nobody uses (malloc_trim(3)). */
 void weir_give_memory_back(void);
+/* Has malloc give large blocks back when they are freed, in all threads (mallopt(3)). */
+void weir_keep_little_memory(void);
 
 #endif

@@ -82,11 +82,6 @@ extension PodKeeper {
     /// namespace that is held, that is the pod's, wherever the others are: another comes with the plugin's word, or when
     /// the last process has left.
     func refresh() {
-        // Lists and policies are read in many threads, whose memory malloc would keep: 7 of 17 MB with 250 pods.
-        if hasRead, lanes.isEmpty {
-            hasRead = false
-            FreeMemory.giveBack()
-        }
         for (uid, pod) in pods where lanes[uid] == nil {
             guard let attachment = pod.attachment, !isThere(attachment) else { continue }
             Task {

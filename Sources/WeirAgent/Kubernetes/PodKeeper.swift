@@ -28,8 +28,6 @@ actor PodKeeper {
     /// For what a sandbox waits for, and for everything else.
     let urgent = Workshop(width: 4)
     let patient = Workshop(width: 1)
-    /// Whether anything was read of pods since memory was given back.
-    var hasRead = false
     /// Whether the first list has been worked through.
     private(set) var isSettled = false
     /// Why the API server is not followed now.
@@ -68,8 +66,10 @@ actor PodKeeper {
         failure = nil
         switch event {
         case .all(let all, let odd): await replace(all, odd)
-        case .changed(let pod): hear(.changed(pod), of: pod.metadata.uid)
-        case .deleted(let pod): hear(.deleted, of: pod.metadata.uid, name: pod.name)
+        case .changed(let pod): hear(.changed(pod), of: pod.uid)
+        case .deleted(let pod):
+            odd[pod.name] = nil
+            hear(.deleted, of: pod.uid)
         case .odd(let object): report(object)
         case .failed(let sentence): failure = sentence
         }
@@ -77,27 +77,51 @@ actor PodKeeper {
     }
 
     private enum News {
-        case changed(Pod)
+        case changed(PodObject)
         case deleted
+        /// What was heard is worked through, and there is nothing else yet.
+        case read
+
+        var isRead: Bool { if case .read = self { true } else { false } }
     }
 
-    private func hear(_ one: News, of uid: String, name: String? = nil) {
-        if let name { odd[name] = nil }
+    /// Of what is heard of a pod until its turn comes, only the last counts. A pod that costs much has its next turn
+    /// late: no pod takes more than a tenth of a processor by changing often.
+    private func hear(_ one: News, of uid: String) {
         guard news.updateValue(one, forKey: uid) == nil else { return }
         Task {
-            await alone(with: uid) {
-                switch news.removeValue(forKey: uid) {
-                case .changed(let pod): await takeIn(pod)
-                case .deleted: await forget(uid)
-                case nil: break
+            while let next = news.updateValue(.read, forKey: uid), !next.isRead {
+                let began = ContinuousClock.now
+                await alone(with: uid) {
+                    switch next {
+                    case .changed(let object): await takeIn(object)
+                    case .deleted: await forget(uid)
+                    case .read: break
+                    }
                 }
+                startSearch()
+                try? await Task.sleep(for: min((.now - began) * 9, .seconds(10)))
             }
-            startSearch()
+            news[uid] = nil
         }
     }
 
-    /// In the pod's lane.
+    /// In the pod's lane, as the next.
+    private func takeIn(_ object: PodObject) async {
+        do {
+            let pod = try await patient.run { try object.read() }
+            // A server that does not select tells of those of other nodes.
+            if pod.spec.nodeName == nodeName { await takeIn(pod) }
+        } catch let odd as OddPod {
+            report(odd.object)
+        } catch {
+            logger.error("pod not looked at", metadata: ["pod": "\(object.name)", "error": "\(error)"])
+        }
+    }
+
     private func takeIn(_ pod: Pod) async {
+        // A list may have told more meanwhile.
+        if let known = pods[pod.metadata.uid]?.version, let told = pod.version, told < known { return }
         guard pods[pod.metadata.uid] != nil || pods.count < PodWatch.limit else {
             return report(OddObject(tooMany: pod))
         }
@@ -108,7 +132,6 @@ actor PodKeeper {
 
     /// Decides about a pod, elsewhere.
     func record(of pod: Pod, _ workshop: Workshop) async -> PodRecord? {
-        hasRead = true
         odd[pod.name] = nil
         let known = pods[pod.metadata.uid]
         do {
@@ -234,7 +257,6 @@ actor PodKeeper {
 
     /// Puts the policy of a pod in force in its namespace, unless a mesh's own rules are.
     func apply(_ uid: String) async {
-        hasRead = true
         guard let record = pods[uid], let meshed = record.meshed, let attachment = record.attachment else { return }
         do {
             if let reason = try await rules(meshed, attachment) {

@@ -40,15 +40,17 @@ final class EBPFMechanism {
 
     /// Enters a workload: from here on its connections are decided.
     /// - Parameters:
+    ///   - resolved: gets the copy of its policy that all workloads share.
     ///   - prepared: the slot of its policy, if it has one already.
     ///   - budget: of the short cut, in bytes.
     /// - Returns: the workload's id.
     func enter(
-        _ resolved: ResolvedWorkload, prepared: UInt32?, fallbackPort: UInt16?, acceleration: AccelerationScope,
+        _ resolved: inout ResolvedWorkload, prepared: UInt32?, fallbackPort: UInt16?, acceleration: AccelerationScope,
         budget: Int, watching: Bool
     ) throws(BPFError) -> UInt32 {
         try keepRoutes(of: resolved, watching: watching)
         let slot = if let prepared { prepared } else { try table.policies.place(resolved.policy) }
+        resolved.policy = table.policies.policy(in: slot) ?? resolved.policy
         if let keeper = routes[resolved.cookie] {
             keeper.areInterfacesCut = try InterfaceTable.synchronize(
                 keeper.namespace, policy: resolved.policy, slot: slot, interceptor.maps)

@@ -190,8 +190,9 @@ public actor Node {
         _ fallbackPort: UInt16?, _ acceleration: AccelerationScope, _ limit: String?, watching: Bool, isEmpty: Bool,
         anew: Bool
     ) async throws {
+        var resolved = resolved
         let id = try ebpf.enter(
-            resolved, prepared: slot, fallbackPort: fallbackPort, acceleration: acceleration,
+            &resolved, prepared: slot, fallbackPort: fallbackPort, acceleration: acceleration,
             budget: resolved.workload.accelerationBudget ?? configuration.accelerationBudget, watching: watching)
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)

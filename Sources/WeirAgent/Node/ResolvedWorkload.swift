@@ -16,7 +16,7 @@ struct ResolvedWorkload: Sendable {
     let held: HeldNamespace?
     let namespaceInode: UInt64
     let cookie: UInt64
-    let policy: CompiledPolicy
+    var policy: CompiledPolicy
     let proxyCgroup: UInt64?
 
     /// By what the proxy's own connections are known.
