@@ -27,7 +27,7 @@ enum AdminPlaces {
 
     /// What stands at the path goes only if it is what an agent that was killed has left: a socket of this user's that
     /// nobody listens on.
-    /// - Throws: what stands there instead.
+    /// - Throws: what is there instead.
     static func requireFree(_ path: String) throws(InvalidValue) {
         var information = stat()
         guard lstat(path, &information) == 0 else { return }

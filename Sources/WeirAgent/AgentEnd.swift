@@ -37,7 +37,7 @@ public enum AgentEnd {
         return said
     }
 
-    /// - Returns: the process that has ended; nil when none listens, or it does not do what it is told.
+    /// - Returns: the process that has ended; nil when none listens, or it does not obey.
     private static func ask(_ client: AdminClient) throws -> Int32? {
         let process = client.process.flatMap { RunningProcess($0) }
         do {

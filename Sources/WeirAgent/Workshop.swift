@@ -45,7 +45,7 @@ final class Workshop: Sendable {
         }
     }
 
-    /// Given once, by whoever comes first.
+    /// Given once, by whoever is first.
     private final class Answer<Result: Sendable>: Sendable {
         private let continuation: Mutex<CheckedContinuation<Result, any Error>?>
         init(_ continuation: CheckedContinuation<Result, any Error>) { self.continuation = Mutex(continuation) }

@@ -3,7 +3,7 @@ import CWeirBPF
 import Glibc
 
 extension Interceptor {
-    /// Has the kernel decide an attempt that nobody makes.
+    /// Asks the kernel what it would decide about an attempt.
     /// - Returns: the attempt with its `out` fields filled.
     public func explain(_ attempt: weir_attempt) throws(BPFError) -> weir_attempt {
         guard let pins else {

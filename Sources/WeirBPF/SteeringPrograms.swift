@@ -5,7 +5,7 @@ import Synchronization
 
 /// The inbound programs of namespaces: copies of one, each of which reads the cookie of its namespace from an array of
 /// its own. libbpf prepares the first, which takes several times as long as the kernel takes for each. A namespace that
-/// comes does not wait for the kernel either: a few copies are kept loaded, and made good in the background.
+/// comes does not wait for the kernel either: a few copies are kept loaded, and replaced in the background.
 final class SteeringPrograms: Sendable {
     /// Pods that come in one burst and find a copy loaded.
     static let spareCount = 16
@@ -43,7 +43,7 @@ final class SteeringPrograms: Sendable {
     private func makeGood() {
         queue.async { [weak self] in
             while let self, self.spares.withLock({ $0.count }) < Self.spareCount {
-                // Why not is said to whoever needs one.
+                // Whoever needs one gets the error.
                 guard let spare = try? self.copier.load() else { return }
                 self.spares.withLock { $0.append(spare) }
             }
@@ -53,7 +53,7 @@ final class SteeringPrograms: Sendable {
 
 /// Loads copies, several at a time if need be: what it reads for that never changes.
 private final class Copier: Sendable {
-    /// Owns the descriptors that stand in the instructions.
+    /// Owns the descriptors that the instructions refer to.
     private nonisolated(unsafe) let object: Object
     private nonisolated(unsafe) let copier: OpaquePointer
 

@@ -19,7 +19,7 @@ public final class APIServer: Sendable {
     private static func client(_ access: ClusterAccess) throws(InvalidValue) -> HTTPClient {
         var configuration = HTTPClient.Configuration(tlsConfiguration: try access.tls())
         configuration.timeout.connect = .seconds(10)
-        // A watch says something each minute (bookmarks); three of them missing means that nobody is there.
+        // A watch sends something each minute (bookmarks); if three are missing, nobody is there.
         configuration.timeout.read = .minutes(3)
         configuration.httpVersion = .http1Only
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
@@ -87,7 +87,7 @@ public final class APIServer: Sendable {
         }
     }
 
-    /// Whether it can stand in a query: versions are nobody's to look into, and numbers in fact.
+    /// Whether it can be part of a query. Clients must not interpret versions; in fact they are numbers.
     static func isVersion(_ text: String) -> Bool { PodName.isUID(text) }
 
     /// Changes of a node's pods from a version on, until the server ends the watch or something fails.

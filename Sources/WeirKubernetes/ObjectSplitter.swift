@@ -86,7 +86,7 @@ struct ObjectSplitter {
 
     private mutating func keep(_ byte: UInt8) {
         if isInItems {
-            // Commas and spaces between the items are nobody's.
+            // Commas and spaces between the items belong to none of them.
             if !isItemTooLong, depth > 2 || byte == UInt8(ascii: "{") { item.append(byte) }
         } else {
             whole.append(byte)

@@ -41,7 +41,7 @@ private struct KnownEntries: Decodable {
     }
 }
 
-/// What may name a pod: it stands in paths of cgroups, files and the API.
+/// What may name a pod: names are parts of paths of cgroups, files and the API.
 public enum PodName {
     /// RFC 1123, as the API has it for pods and namespaces.
     public static func isName(_ text: String) -> Bool {

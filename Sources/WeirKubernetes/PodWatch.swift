@@ -14,7 +14,7 @@ public struct PodWatch: Sendable {
 
     /// Pods of one node. The kubelet's own limit is 110, and its largest tested is 500.
     public static let limit = 4096
-    /// Odd ones that are told of.
+    /// How many odd objects are reported.
     public static let oddLimit = 256
 
     private let server: APIServer

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Changes inputs as nobody would who means well, the same way for the same seed.
+/// Changes inputs as an attacker might, the same way for the same seed.
 public struct Mutator: RandomNumberGenerator {
     private var state: UInt64
 
@@ -77,8 +77,7 @@ public struct Mutator: RandomNumberGenerator {
         return tokens
     }
 
-    /// Gives one mutator after the other: some hundred, always the same, or for so many seconds as WEIR_FUZZ_SECONDS says,
-    /// with seeds that nobody has had before.
+    /// Calls the body with mutators: some hundred, always the same, or for WEIR_FUZZ_SECONDS with new seeds.
     public static func rounds(_ count: Int = 300, _ body: (inout Mutator) throws -> Void) rethrows {
         if let seconds = ProcessInfo.processInfo.environment["WEIR_FUZZ_SECONDS"].flatMap(Double.init) {
             let end = ContinuousClock.now + .seconds(seconds)

@@ -62,7 +62,7 @@ private struct BPFObjects {
         var text: String { "\(id) \(type ?? "-") \(name ?? "-")" }
     }
 
-    /// Weir's own directory is nobody else's while tests run.
+    /// Nobody else uses Weir's own directory while tests run.
     static func isForeign(_ pin: String) -> Bool {
         !["/sys/fs/bpf/\(Workspace.ownPrefix)", "/sys/fs/bpf/weir/", "/sys/fs/bpf/weir-new"]
             .contains(where: pin.hasPrefix)

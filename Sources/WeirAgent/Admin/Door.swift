@@ -2,7 +2,7 @@ import NIOCore
 import Synchronization
 import WeirBPF
 
-/// The connections of one of the agent's two doors. When there are too many, whoever has the most loses the one that has
+/// The connections of one of the two servers. When there are too many, whoever has the most loses the one that has
 /// been silent for longest: a user who opens thousands closes his own, and the liveness probe gets through.
 final class Door: Sendable {
     /// Whose connection: a user of this network namespace, or an address.

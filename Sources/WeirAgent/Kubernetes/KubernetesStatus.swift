@@ -1,4 +1,4 @@
-/// What the agent says of the pods of its node.
+/// What the agent reports about the pods of its node.
 public struct KubernetesStatus: Codable, Sendable {
     /// The node's name in the API.
     public var node: String

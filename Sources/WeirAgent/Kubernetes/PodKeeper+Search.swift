@@ -45,7 +45,7 @@ extension PodKeeper {
             look == .quick ? PodProcesses.find(wanted) : PodProcesses.findAnywhere(wanted)
         }.value
         if look == .quick { pace.took(.now - start) }
-        // Whose lane is busy is looked at again; nobody waits for him but the first list.
+        // A pod whose lane is busy is looked at again; only the first list waits for it.
         let begun = pods.values.filter { isSought($0) && lanes[$0.uid] == nil }.compactMap { pod in
             found[pod.nodeUID].map { answer in
                 Task { await alone(with: pod.uid) { await take(answer, pod.uid, wanted[pod.nodeUID]?.note) } }

@@ -6,7 +6,7 @@ import WeirKubernetes
 struct PodRecord {
     let name: String
     let uid: String
-    /// As it stands in cgroup paths, as far as the pod says.
+    /// The uid in cgroup paths, as far as the pod says it.
     let nodeUID: String
     /// When the API server made it: of two that say to be the same static pod, the older one is.
     let created: String
@@ -90,6 +90,6 @@ struct PodRecord {
     /// Whether it says to be a static pod.
     var isMirror: Bool { nodeUID != uid }
 
-    /// Is to be intercepted, and nobody knows yet where it is.
+    /// It is to be intercepted, and it is not known yet where it is.
     var isSought: Bool { meshed != nil && attachment == nil && !awaitsPlugin }
 }

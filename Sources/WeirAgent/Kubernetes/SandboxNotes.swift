@@ -44,7 +44,7 @@ struct SandboxNotes: Sendable {
         }
     }
 
-    /// - Returns: nil for one that is not there, or that nobody can have written so.
+    /// - Returns: nil for one that is not there, or that the agent cannot have written.
     func read(_ uid: String) -> Note? {
         guard PodName.isUID(uid) else { return nil }
         let path = "\(folder)/\(uid)"

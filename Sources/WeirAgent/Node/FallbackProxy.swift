@@ -61,7 +61,7 @@ final class FallbackProxy: Sendable {
 
     func stop() async { await relay.shutdown() }
 
-    /// Takes no more connections; nobody waits for those that it has.
+    /// Accepts no more connections, and does not wait for the open ones.
     /// - Parameter isReplaced: whether these may go on for as long as they like, because their workload stays.
     func retire(isReplaced: Bool = false) {
         Task { await relay.shutdown(within: isReplaced ? .seconds(365 * 86400) : nil) }

@@ -19,7 +19,7 @@ public struct WorkloadCgroup: ~Copyable {
     }
 
     /// Ends what still runs in it and removes it.
-    /// - Returns: how many processes had to be ended.
+    /// - Returns: how many processes it had to end.
     @discardableResult
     public func remove() -> Int { Self.remove(path) }
 

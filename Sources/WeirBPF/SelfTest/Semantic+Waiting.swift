@@ -1,7 +1,7 @@
 import CWeirBPF
 import Glibc
 
-/// Those that are about who is told when.
+/// Those that are about when a reader or writer is woken.
 extension Semantic {
     static func epollLevel(_ pair: consuming SocketPair) throws(BPFError) -> String? {
         let events = try EventPoll(pair.reader, EPOLLIN.rawValue)

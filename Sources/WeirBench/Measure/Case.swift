@@ -21,7 +21,7 @@ public enum Case: String, Codable, Sendable, CaseIterable, CodingKeyRepresentabl
     /// Those that most suites measure.
     static let mechanisms = [Case.direct, .iptables, .nftables, .weir, .accelerated, .merbridge]
 
-    /// A word that may stand in names of namespaces and cgroups.
+    /// A word that names of namespaces and cgroups may contain.
     var word: String {
         switch self {
         case .accelerated: "accel"

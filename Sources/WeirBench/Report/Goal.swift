@@ -1,4 +1,4 @@
-/// A number that Weir is built for, and what this run says of it.
+/// A number that Weir is built for, and whether this run reached it.
 public struct Goal: CustomStringConvertible, Sendable {
     public var what: String
     public var limit: Double

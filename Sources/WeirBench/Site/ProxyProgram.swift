@@ -41,7 +41,7 @@ enum ProxyProgram: Equatable {
         return fgetc(file) == 0x7f && fgetc(file) == 0x45
     }
 
-    /// What it says of its version; nil: nothing.
+    /// The version that it prints; nil: none.
     var version: String? {
         switch self {
         case .envoy(let path):

@@ -60,7 +60,7 @@ struct HarmSuite: Suite {
         var policy = try Exclusions().policy(isInbound: false)
         policy.outboundExcludePorts = [PortRange(Self.otherPort, Self.otherPort + 1)]
         try site.apply(policy)
-        // Merbridge is told of no exclusions here.
+        // Merbridge gets no exclusions here.
         let sides = site.sides.filter { $0.case != .merbridge }
         // Another node is another kernel: no program of this one sees the server.
         let servers = try sides.map { side in

@@ -32,7 +32,7 @@ struct LatencySuite: Suite {
             try contest.requests(rounds: rounds, milliseconds: milliseconds, connections: count, to: target)
         }
         // A quarter of what the slowest can: requests that do not come in heaps cost more each, up to twice as much, and
-        // nobody is to have a queue that grows.
+        // no case may have a queue that grows.
         let pace = (free.rate.map(\.summary.p50).min() ?? 0) / 4
         contest.part = contest.part.upperBound...contest.part.upperBound + 0.5 / Double(connections.count)
         let paced = try contest.requests(

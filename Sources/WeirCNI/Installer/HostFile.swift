@@ -3,7 +3,7 @@ import Glibc
 /// Whole files of the node. Each is replaced at once or not at all: what is new is written under another name, brought to
 /// the disk, and renamed into place.
 enum HostFile {
-    /// Who may use a file, and a mark by which a file that was written anew is told from the one before.
+    /// Who may use a file, and a mark that differs after the file was written again.
     struct Status: Equatable {
         var mode: mode_t
         var owner: uid_t

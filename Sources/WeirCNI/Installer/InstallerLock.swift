@@ -1,7 +1,7 @@
 import Glibc
 
 /// Keeps a second installer of Weir away while this one reads and writes the CNI directories. Only root can open the
-/// file, so nobody else can hold it; it goes with the lock.
+/// file, so nobody else can hold it; it is removed with the lock.
 struct InstallerLock: ~Copyable {
     static let standard = "/run/weir/cni.lock"
 

@@ -30,7 +30,7 @@ struct NetworkDirectory {
                 }
                 continue
             }
-            // Before the reading: a file that is rewritten meanwhile is told by it.
+            // Before it is read, so that a file that is rewritten meanwhile is noticed.
             guard let status = HostFile.Status(target) else { continue }
             do throws(InstallError) {
                 let text = try HostFile.read(target)

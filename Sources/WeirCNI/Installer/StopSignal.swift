@@ -2,7 +2,7 @@ import Glibc
 
 /// Ends a wait of another thread, once and for good.
 public final class StopSignal: Sendable {
-    /// A pair of sockets; it is told by a byte that nobody reads.
+    /// A pair of sockets; the signal is a byte that nobody reads.
     private let (reading, writing): (Int32, Int32)
 
     public init() {

@@ -12,7 +12,7 @@ public struct JSONDocument: Sendable {
         root = try parser.document()
     }
 
-    /// A value as it stands in the text.
+    /// A value as it is written in the text.
     public func text(of value: JSONValue) -> ArraySlice<UInt8> { bytes[value.range] }
 }
 
@@ -40,7 +40,7 @@ public struct JSONValue: Sendable {
     public var members: [Member]? { if case .object(let members) = content { members } else { nil } }
     public var isNull: Bool { if case .null = content { true } else { false } }
 
-    /// The value of a key, of the last one if it stands there twice, as Go reads it; nil where there is none.
+    /// The value of a key; of a key that occurs twice, the last one, as Go reads it. Nil where there is none.
     public subscript(key: String) -> JSONValue? { members?.last { $0.key == key }?.value }
 }
 

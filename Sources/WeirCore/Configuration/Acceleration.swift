@@ -8,7 +8,7 @@ public enum Acceleration: String, Hashable, Sendable, CaseIterable, Codable {
     /// Proxies, as far as the running kernel's self-test allows.
     case auto
 
-    /// What it comes to for one workload. An application's socket joins only where the self-test found that a mere
+    /// What it means for one workload. An application's socket joins only where the self-test found that a mere
     /// member is like any other socket, unless the user answers for how the application reads.
     /// - Parameters:
     ///   - proxy: how the workload's proxy reads.

@@ -1,5 +1,5 @@
 extension Configuration {
-    /// Where the CNI plugin is installed, and what it is told.
+    /// Where the CNI plugin is installed, and with which settings.
     public struct CNI: Hashable, Sendable {
         /// Whether the agent keeps it installed.
         public var install = false

@@ -2,7 +2,7 @@ extension Configuration {
     /// Pods of this node as workloads, beside those of the file.
     public struct Kubernetes: Hashable, Sendable {
         public var enabled = false
-        /// Path of the file that says how to reach the API server; nil: as a pod is told.
+        /// Path of the file that says how to reach the API server; nil: the service account of the agent's pod.
         public var kubeconfig: String?
         /// This node's name in the API; nil: what NODE_NAME in the environment says, else the host's name.
         public var node: String?

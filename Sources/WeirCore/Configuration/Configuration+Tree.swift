@@ -19,7 +19,7 @@ public indirect enum ConfigurationTree: Encodable, Hashable, Sendable {
         }
     }
 
-    /// What stands in quotes is a text.
+    /// What is quoted is a text.
     fileprivate init(_ node: Node) {
         if let mapping = node.mapping {
             self = .mapping(

@@ -21,7 +21,7 @@ struct YAMLWriter {
         line("\(Self.quoted(key)): \(value)", origin)
     }
 
-    /// A key with a text, which stands in quotes even where it need not.
+    /// A key with a text, which is quoted even where it need not be.
     mutating func text(_ key: String, _ text: String, origin: String) {
         line("\(Self.quoted(key)): \(Self.inQuotes(text))", origin)
     }

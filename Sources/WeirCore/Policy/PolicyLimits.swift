@@ -3,16 +3,16 @@ import CWeirABI
 /// What one workload's policy may take of the room that all of a node share, and of the agent's time. Over a limit is an
 /// error of that workload alone, found before anything reaches a map. No list is limited below 10,000 entries.
 public enum PolicyLimits {
-    /// Ranges of all lists together, which stand in `weir_prefixes`. A pod's annotations hold some 30,000 at the most.
+    /// Ranges of all lists together, which are entries of `weir_prefixes`. A pod's annotations hold some 30,000.
     public static let prefixes = Int(WEIR_SHARE_PREFIXES)
-    /// Users and groups together, which stand in `weir_owners`.
+    /// Users and groups together, which are entries of `weir_owners`.
     public static let owners = Int(WEIR_SHARE_OWNERS)
     /// Entries of `weir_uports`, which are of one user and protocol, and a power of two of ports. 10,000 ports of a user, of
     /// both protocols, are 20,000.
     public static let userPorts = Int(WEIR_SHARE_USER_PORTS)
     /// Each is tried for each interface of the namespace, and written into the nftables rules.
     public static let interfaces = 16_384
-    /// Of a list of ports. There are no more ports, so a longer one repeats itself.
+    /// Ports in a list. There are no more, so a longer list repeats itself.
     public static let ports = 65_536
     /// Of a pod's annotations, names and values: what Kubernetes keeps (TotalAnnotationSizeLimitB). What is longer comes
     /// from no API server.
