@@ -228,6 +228,14 @@ struct {
 	__type(value, struct weir_path_count);
 } weir_paths SEC(".maps");
 
+/* Process -> what comes back to it.  The least recently seen is forgotten: its next round counts anew. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, WEIR_MAX_LOOPS);
+	__type(key, __u32);
+	__type(value, struct weir_loop);
+} weir_loops SEC(".maps");
+
 /* Records of connections.  Read by user; full when nobody reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

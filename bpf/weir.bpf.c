@@ -11,6 +11,7 @@
  * datagram.bpf.h.  In an accelerated workload pair.bpf.h lets the two sockets of a
  * connection find each other, redirect.bpf.h passes messages straight across, leave.bpf.h has
  * them part, and wake.bpf.h wakes forgotten writers.  closed.bpf.h writes the record of one that ended.
+ * loop.bpf.h ends what goes round in circles.
  */
 #include "kernel.bpf.h"
 #include "maps.bpf.h"
@@ -20,6 +21,7 @@
 #include "policy.bpf.h"
 #include "workload.bpf.h"
 #include "target.bpf.h"
+#include "loop.bpf.h"
 #include "pair.bpf.h"
 #include "leave.bpf.h"
 

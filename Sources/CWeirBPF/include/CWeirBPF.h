@@ -119,6 +119,9 @@ void weir_die_with_parent(void);
 /* The ids of the maps that a program uses; returns how many were written. */
 int weir_program_maps(int program, uint32_t *ids, uint32_t capacity);
 
+/* Mount cgroup v2 for the calling thread alone, in a mount namespace of its own. */
+int weir_mount_cgroups(const char *target);
+
 /* mount(2) of a pseudo file system. */
 int weir_mount(const char *type, const char *target);
 
