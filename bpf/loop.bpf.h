@@ -42,8 +42,8 @@ static __always_inline void note_return(struct weir_socket *socket)
 
 	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_tai_ns))
 		return;
-	if (!(socket->flags & WEIR_SOCKET_ACCEPTED) || socket->direction != WEIR_OUTBOUND || !socket->process ||
-	    socket->process != current_process())
+	if (!(socket->flags & WEIR_SOCKET_ACCEPTED) || socket->direction != WEIR_OUTBOUND ||
+	    !socket->process || socket->process != current_process())
 		return;
 	loop = make_loop(socket->process);
 	if (!loop)

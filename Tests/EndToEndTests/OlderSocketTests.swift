@@ -23,7 +23,8 @@ extension EndToEnd {
             let younger = try Connected(to: servers, 53, in: pod.application)
             let text = try check(weir)
             observed("weir check, \(mechanism)", text)
-            let line = "2 UDP sockets were connected to \(Endpoint(servers[0], 53)), \(Endpoint(servers[1], 53)) before "
+            let line =
+                "2 UDP sockets were connected to \(Endpoint(servers[0], 53)), \(Endpoint(servers[1], 53)) before "
             #expect(text.contains(line + "Weir came, and stay direct until closed") == (mechanism == "ebpf"))
             for one in older + [younger] { one.process.stop() }
             #expect(try !check(weir).contains("before Weir came"))

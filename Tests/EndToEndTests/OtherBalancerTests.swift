@@ -71,7 +71,9 @@ extension EndToEnd {
             observed("weir check", check.output)
             let lines = check.output.split(separator: "\n").map(String.init)
             for hook in ["connect4", "sendmsg6", "recvmsg4", "getpeer6"] {
-                let (early, late) = (" is attached at \(hook) of \(below), and", " is attached at \(hook) of \(above.path), and")
+                let (early, late) = (
+                    " is attached at \(hook) of \(below), and", " is attached at \(hook) of \(above.path), and"
+                )
                 #expect(lines.contains { $0.contains(early) && $0.contains("runs before Weir's: where it") }, "\(hook)")
                 #expect(lines.contains { $0.contains(late) && $0.hasSuffix("runs after Weir's") }, "\(hook)")
             }
@@ -86,7 +88,9 @@ extension EndToEnd {
             _ weir: Installation, _ place: Site, sourceLocation: SourceLocation = #_sourceLocation
         ) throws {
             let check = try weir.run(["check", "--category", "foreign"])
-            let hooks = ["connect4", "connect6", "sendmsg4", "sendmsg6", "recvmsg4", "recvmsg6", "getpeer4", "getpeer6"]
+            let hooks = [
+                "connect4", "connect6", "sendmsg4", "sendmsg6", "recvmsg4", "recvmsg6", "getpeer4", "getpeer6",
+            ]
             for hook in hooks {
                 #expect(
                     check.output.contains(" is attached at \(hook) of \(place.cgroup.path), and runs after Weir's"),
@@ -154,7 +158,8 @@ private final class Site {
             place.cgroup = cgroup.path
             let answer = try Resolution.run(kind, server: service.address, in: place)
             observed("\(when), \(kind) over \(family)", answer)
-            #expect(answer.first.facts?.name == (isProxy ? "outside" : "proxy"), "\(kind)", sourceLocation: sourceLocation)
+            #expect(
+                answer.first.facts?.name == (isProxy ? "outside" : "proxy"), "\(kind)", sourceLocation: sourceLocation)
             #expect(answer.first.from == service, "\(kind)", sourceLocation: sourceLocation)
             if kind == "connected" { #expect(answer.peer == service, sourceLocation: sourceLocation) }
         }

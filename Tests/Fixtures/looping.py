@@ -3,12 +3,13 @@
 #
 #   looping.py PORT DNS-PORT RESOLVER LIMIT
 #
-# Prints "ready"; on SIGTERM how many connections and queries it got: {"connections": N, "queries": N}. It gets no more
-# than LIMIT of each, so that a test without a guard ends.
+# Prints "ready"; on SIGTERM how many connections and queries it got: {"connections": N, "queries": N}. It passes on no
+# more than LIMIT of each and holds the rest, so that a test without a guard ends.
 import collections, json, signal, socket, struct, sys, threading
 
 port, dns_port, resolver, limit = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 got = collections.Counter()
+held = []
 
 
 def end(number, frame):
@@ -57,7 +58,7 @@ def accept(listener):
         connection, _ = listener.accept()
         got["connections"] += 1
         if got["connections"] > limit:
-            connection.close()
+            held.append(connection)
             continue
         threading.Thread(target=pass_on, args=(connection,), daemon=True).start()
 

@@ -12,6 +12,13 @@ extension RegisteredWorkload {
                 return cgroup
             })
     }
+
+    /// Where its connections are made, that of this process for a cgroup; nil: it is gone.
+    /// - Parameter paths: those that can be reached, by their cookies.
+    func namespace(among paths: [UInt64: String]) -> NetworkNamespace? {
+        guard case .netns(let cookie) = key else { return try? NetworkNamespace.current() }
+        return paths[cookie].flatMap { try? NetworkNamespace(path: $0) }
+    }
 }
 
 /// What the sockets in a workload's namespace show.
@@ -22,7 +29,7 @@ extension NodeCheck {
         let paths = all.isEmpty ? [:] : NetworkNamespace.paths()
         var checks: [Check] = []
         for one in all where !one.isProxy {
-            guard let interceptor = installed.interceptor, let namespace = namespace(of: one, paths) else { continue }
+            guard let interceptor = installed.interceptor, let namespace = one.namespace(among: paths) else { continue }
             let proxies = one.proxies(among: all)
             checks += looking(one.name) {
                 try UnknownProxy.find(one, proxies: proxies, interceptor, in: namespace).map { unknown(one.name, $0) }
@@ -40,11 +47,6 @@ extension NodeCheck {
 
     private static func looking(_ name: String, _ body: () throws -> [Check]) -> [Check] {
         do { return try body() } catch { return [warn("the sockets of workload \(name) can be seen", "\(error)")] }
-    }
-
-    private static func namespace(of one: RegisteredWorkload, _ paths: [UInt64: String]) -> NetworkNamespace? {
-        guard case .netns(let cookie) = one.key else { return try? NetworkNamespace.current() }
-        return paths[cookie].flatMap { try? NetworkNamespace(path: $0) }
     }
 
     private static func unknown(_ name: String, _ one: UnknownProxy) -> Check {

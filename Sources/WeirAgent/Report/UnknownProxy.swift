@@ -48,6 +48,18 @@ struct UnknownProxy: Sendable {
         return found
     }
 
+    /// Whether a connection that was accepted at the port has a client of the same user in the namespace, which takes
+    /// far less than to find out whose they are.
+    static func isSuspected(at port: UInt16, in namespace: borrowing NetworkNamespace) throws -> Bool {
+        let accepted = try namespace.enter { () throws(BPFError) in
+            try SocketDiagnosis.sockets(.tcp, .established, localPort: port)
+        }
+        if accepted.isEmpty { return false }
+        let all = try namespace.enter { () throws(BPFError) in try SocketDiagnosis.sockets(.tcp, .established) }
+        let users = Dictionary(all.map { ($0.local, $0.uid) }, uniquingKeysWith: { first, _ in first })
+        return accepted.contains { users[$0.peer] == $0.uid }
+    }
+
     private static func listeners(
         _ policy: ProxyPorts
     ) throws(BPFError) -> [(transport: Transport, socket: SocketDiagnosis.Socket)] {
