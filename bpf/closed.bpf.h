@@ -102,6 +102,7 @@ static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *
 		__sync_fetch_and_add(&counter->received_bytes, received);
 	}
 	emit_flow(socket, &tuple, own, peer, end, sent, received);
+	count_closed(socket);
 	socket->flags &= WEIR_SOCKET_BOUND | WEIR_SOCKET_OWN; /* the socket may connect again */
 }
 

@@ -184,6 +184,11 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 		return REFUSE;
 	}
 
+	if (goes_round(decision->verdict)) {
+		count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_LOOP, attempt->protocol);
+		return REFUSE;
+	}
+
 	struct weir_socket *socket = remember(sk, workload, attempt, decision);
 
 	if (!socket) {
@@ -191,6 +196,7 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 		      attempt->protocol);
 		return REFUSE;
 	}
+	socket->process = current_process();
 	if (is_unspecified(&attempt->source) && route && route->flags & WEIR_ROUTE_SOURCE)
 		choose_source(ctx, six, sk, socket, (const union address *)route->source, port, &target);
 	if (policy->flags & WEIR_POLICY_SOCKET_NAME)
@@ -256,8 +262,8 @@ static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
  * (io_uring, MSG_FASTOPEN and MPTCP included), before the kernel routes it.
  * Reads: weir_pods or weir_cgroups, then the maps of policy.bpf.h.
  * Writes: weir_socks, weir_counters, the address that is connected to.
- * Returns: 1, go on; 0, EPERM to the caller (no memory for the origin, or the
- * workload has its share of handshakes).
+ * Returns: 1, go on; 0, EPERM to the caller (no memory for the origin, the
+ * workload has its share of handshakes, or a proxy's connections go round).
  */
 SEC("cgroup/connect4")
 int weir_connect4(struct bpf_sock_addr *ctx)

@@ -80,6 +80,10 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
 	attempt.policy = workload->policy;
 	decision = unpack(decide_outbound(policy, &attempt, route));
 
+	if (decision.verdict != WEIR_VERDICT_DIRECT && goes_round(decision.verdict)) {
+		count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_LOOP, IPPROTO_UDP);
+		return REFUSE;
+	}
 	if (decision.verdict != WEIR_VERDICT_DIRECT &&
 	    !redirect_datagram(ctx, six, sk, workload, policy, &attempt, route, &decision)) {
 		count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY, IPPROTO_UDP);
@@ -95,7 +99,8 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
  * When: sendto(), sendmsg() and sendmmsg() with an address, on AF_INET sockets.
  * Reads: as connect.  Writes: weir_datagrams, weir_counters, the destination
  * and the source of this datagram.
- * Returns: 1, go on; 0, EPERM to the caller (no memory for the origin).
+ * Returns: 1, go on; 0, EPERM to the caller (no memory for the origin, or the
+ * proxy asks itself).
  */
 SEC("cgroup/sendmsg4")
 int weir_sendmsg4(struct bpf_sock_addr *ctx)
@@ -137,7 +142,11 @@ static __always_inline int on_recvmsg(struct bpf_sock_addr *ctx, bool six)
 	struct weir_workload *workload = sk ? find_workload(netns, ctx) : NULL;
 	const struct weir_policy *policy = workload ? find_policy(workload->policy) : NULL;
 
-	if (!policy || port != policy->port[WEIR_VERDICT_DNS])
+	if (!policy)
+		return 1;
+	if (sk->src_port && bpf_htons((__u16)sk->src_port) == policy->port[WEIR_VERDICT_DNS])
+		note_server();
+	if (port != policy->port[WEIR_VERDICT_DNS])
 		return 1;
 	read_user_address(ctx, six, &source);
 	if (!find_target(policy, WEIR_VERDICT_DNS, &source, &target) || !is_same_address(&source, &target) ||
@@ -157,7 +166,7 @@ static __always_inline int on_recvmsg(struct bpf_sock_addr *ctx, bool six)
 /*
  * When: recvfrom() and friends that want the sender's address.
  * Reads: weir_pods or weir_cgroups, weir_datagrams, weir_socks.
- * Writes: the sender: the server that was asked.  Returns: 1; nothing else is allowed.
+ * Writes: weir_loops, the sender: the server that was asked.  Returns: 1; nothing else is allowed.
  */
 SEC("cgroup/recvmsg4")
 int weir_recvmsg4(struct bpf_sock_addr *ctx)

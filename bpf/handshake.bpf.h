@@ -84,6 +84,7 @@ static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	origin.flags = WEIR_SOCKET_ACCEPTED | (socket->flags & WEIR_SOCKET_NAMED);
 	origin.isn = tcp ? PEEK(tcp, write_seq) : 0;
 	origin.share = socket->share;
+	origin.process = socket->process;
 	note_target(tuple.remote_port);
 	note_client(&tuple, origin.isn);
 	/* connect() has asked, too; but a socket that puts its SYN off (TCP_FASTOPEN_CONNECT) comes when it likes. */
@@ -93,6 +94,7 @@ static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	else if (add_origin(&tuple, &origin))
 		count(socket->workload, WEIR_OUTBOUND, socket->verdict, WEIR_REASON_NO_MEMORY, IPPROTO_TCP);
 	socket->flags |= WEIR_SOCKET_SENT;
+	count_open(socket);
 }
 
 /*
@@ -140,6 +142,7 @@ static __always_inline bool take_origin(struct bpf_sock_ops *ctx, struct bpf_soc
 		return true; /* getsockopt() finds the origin under the 4-tuple */
 	socket->workload = origin->workload;
 	socket->share = origin->share;
+	socket->process = origin->process;
 	socket->flags = origin->flags;
 	socket->direction = WEIR_OUTBOUND;
 	socket->verdict = origin->verdict;

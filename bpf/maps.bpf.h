@@ -261,6 +261,16 @@ struct {
 	__type(value, struct weir_path_count);
 } weir_paths SEC(".maps");
 
+/* Process -> what comes back to it: when its own connection or query did, and how many of them are open.
+ * Written: getsockopt, recvmsg, sockops.  Read: connect, sendmsg.  Lives: until newer ones need the room; the next
+ * round counts anew then. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, WEIR_MAX_LOOPS);
+	__type(key, __u32);
+	__type(value, struct weir_loop);
+} weir_loops SEC(".maps");
+
 /* Ring of connection records; full when nobody reads.
  * Written: connect, sockops.  Read: user.  Lives: until it is read.  Share: WEIR_SHARE_RECORDS records
  * a workload in half a second, once the ring is half full. */

@@ -41,6 +41,7 @@ static __always_inline bool find_origin(struct bpf_sockopt *ctx, struct bpf_sock
 	if (socket && socket->verdict != WEIR_VERDICT_DIRECT) {
 		*address = *(union address *)socket->origin;
 		*port = socket->origin_port;
+		note_return(socket);
 		return true;
 	}
 	/* netfilter answers for every tracked connection, so a pod's untouched ones have an origin too. */
@@ -68,7 +69,7 @@ static __always_inline int answer(struct bpf_sockopt *ctx, const void *value, in
 /*
  * When: after the kernel handled a getsockopt() of any socket below the cgroup.
  * Reads: weir_socks, weir_pods; weir_origins when there was no memory.
- * Writes: the answer to SO_ORIGINAL_DST (sockaddr_in) and IP6T_SO_ORIGINAL_DST
+ * Writes: weir_loops, the answer to SO_ORIGINAL_DST (sockaddr_in) and IP6T_SO_ORIGINAL_DST
  * (sockaddr_in6), as netfilter gives them.
  * Returns: 1, always; a refusal would be 0.
  */

@@ -77,6 +77,16 @@ int weir_link_create(int program, int target, enum bpf_attach_type type)
 	return bpf_link_create(program, target, type, NULL);
 }
 
+/* include/uapi/linux/bpf.h, from Linux 6.6 on. */
+enum { WEIR_BPF_F_BEFORE = 1U << 3 };
+
+int weir_link_create_first(int program, int cgroup, enum bpf_attach_type type)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = WEIR_BPF_F_BEFORE);
+
+	return bpf_link_create(program, cgroup, type, &options);
+}
+
 int weir_iterator_create(int program, int map)
 {
 	union bpf_iter_link_info over = { .map.map_fd = (__u32)map };
@@ -119,6 +129,14 @@ int weir_cgroup_programs(int cgroup, enum bpf_attach_type type, uint32_t *ids, u
 {
 	__u32 count = capacity;
 	int error = bpf_prog_query(cgroup, type, 0, flags, ids, &count);
+
+	return error ? error : (int)count;
+}
+
+int weir_cgroup_order(int cgroup, enum bpf_attach_type type, uint32_t *ids, uint32_t capacity)
+{
+	__u32 count = capacity;
+	int error = bpf_prog_query(cgroup, type, BPF_F_QUERY_EFFECTIVE, NULL, ids, &count);
 
 	return error ? error : (int)count;
 }

@@ -138,6 +138,15 @@ int weir_mount(const char *type, const char *target)
 	return mount(type, target, type, 0, "mode=0700") ? -errno : 0;
 }
 
+int weir_mount_cgroups(const char *target)
+{
+	/* Slaves see what others mount from now on, and show nothing of their own. */
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) ||
+	    mount("cgroup2", target, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
+		return -errno;
+	return 0;
+}
+
 void weir_die_with_parent(void)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -72,6 +72,7 @@ public actor Agent {
             group.addTask { try await self.watch() }
             group.addTask { try await self.watchInterception() }
             group.addTask { try await self.watchMemory(memory) }
+            group.addTask { try await self.watchLoops() }
             if let pods { group.addTask { await pods.run() } }
             group.addTask { for await _ in reloads { await self.reload() } }
             group.addTask { for await _ in ends { admin.requestStop() } }
@@ -194,6 +195,29 @@ public actor Agent {
         while true {
             try await Task.sleep(for: .seconds(2))
             await node.restoreInterception()
+        }
+    }
+
+    /// Every ten seconds, in a thread of its own: has a proxy's own connection come back to it? Each is told once.
+    private nonisolated func watchLoops() async throws {
+        let workshop = Workshop(width: 1)
+        var earlier: LoopLook?
+        var told: Set<String> = []
+        while true {
+            let (installed, before) = (
+                Installed(interceptor: await node.interceptor, namespaces: node.namespaces), earlier
+            )
+            earlier = (try? await workshop.run { try LoopLook(installed, after: before) }) ?? earlier
+            let findings = earlier?.findings ?? []
+            for one in findings where !told.contains(one.workload) {
+                logger.warning(
+                    "connections go round",
+                    metadata: [
+                        "workload": "\(one.workload)", "why": "\(one.sentence)", "refused": "\(one.refused)",
+                    ])
+            }
+            told = Set(findings.map(\.workload))
+            try await Task.sleep(for: .seconds(10))
         }
     }
 

@@ -13,6 +13,18 @@ public enum Host {
             advice: "mount it: mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified")
     }
 
+    /// Where no cgroup v2 is mounted, as below `ip netns exec`, which mounts a new /sys, mounts it at /sys/fs/cgroup for the
+    /// calling thread alone, in a mount namespace of its own.
+    /// - Returns: whether that was done. The program has to execute itself then, to have no thread that is elsewhere.
+    public static func mountCgroupsPrivately() throws(BPFError) -> Bool {
+        if geteuid() != 0 || (try? cgroupRoot()) != nil { return false }
+        let place = "/sys/fs/cgroup"
+        try check(
+            weir_mount_cgroups(place), "mount", "cgroup v2 at \(place)",
+            advice: "mount it before: mkdir -p \(place) && mount -t cgroup2 none \(place)")
+        return true
+    }
+
     /// The root of the hierarchy that counts memory: of version 1 where that does, as on a hybrid host. Nil: it is not
     /// mounted here.
     static func memoryRoot() -> String? {

@@ -32,23 +32,6 @@ public final class Interceptor: Sendable {
         for link in links { close(link) }
     }
 
-    /// An attached program, its hook, and the first Linux that has it.
-    typealias Hook = (program: String, type: bpf_attach_type, since: String)
-    static let hooks: [Hook] = [
-        ("weir_connect4", BPF_CGROUP_INET4_CONNECT, "4.17"),
-        ("weir_connect6", BPF_CGROUP_INET6_CONNECT, "4.17"),
-        ("weir_sockops", BPF_CGROUP_SOCK_OPS, "4.13"),
-        ("weir_getsockopt", BPF_CGROUP_GETSOCKOPT, "5.3"),
-        ("weir_getpeer4", BPF_CGROUP_INET4_GETPEERNAME, "5.8"),
-        ("weir_getpeer6", BPF_CGROUP_INET6_GETPEERNAME, "5.8"),
-        ("weir_getsock4", BPF_CGROUP_INET4_GETSOCKNAME, "5.8"),
-        ("weir_getsock6", BPF_CGROUP_INET6_GETSOCKNAME, "5.8"),
-        ("weir_sendmsg4", BPF_CGROUP_UDP4_SENDMSG, "4.18"),
-        ("weir_sendmsg6", BPF_CGROUP_UDP6_SENDMSG, "4.18"),
-        ("weir_recvmsg4", BPF_CGROUP_UDP4_RECVMSG, "5.2"),
-        ("weir_recvmsg6", BPF_CGROUP_UDP6_RECVMSG, "5.2"),
-    ]
-
     /// Programs that are pinned by themselves: one is run, the others are attached to maps.
     static let unattached = ["weir_explain"] + ShortCut.programs
 
@@ -275,7 +258,7 @@ public final class Interceptor: Sendable {
 
     static func attach(_ program: Int32, _ hook: Hook, to root: String) throws(BPFError) -> Int32 {
         let cgroup = try Descriptor(path: root)
-        let link = weir_link_create(program, cgroup.raw, hook.type)
+        let link = hook.attach(program, cgroup.raw)
         guard link >= 0 else {
             throw BPFError(
                 code: -link, operation: "attach", subject: "\(hook.program) to the cgroup \(root)",

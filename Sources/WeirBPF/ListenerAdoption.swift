@@ -68,32 +68,15 @@ public enum ListenerAdoption {
         return cookies
     }
 
-    /// Reads the names of a process's descriptors, which takes nothing.
     /// - Returns: a descriptor for each of the sockets that are looked for and are there.
     private static func descriptors(
         of pid: Int32, for wanted: [UInt32: SocketDiagnosis.Listener], first limit: Int,
         until end: ContinuousClock.Instant
     ) -> [(number: Int32, inode: UInt32)] {
-        guard let directory = opendir("/proc/\(pid)/fd") else { return [] }
-        defer { closedir(directory) }
         var found: [UInt32: Int32] = [:]
-        var count = 0
-        while found.count < wanted.count, count < limit, let entry = readdir(directory) {
-            count += 1
-            if count % 256 == 0 && ContinuousClock.now >= end { break }
-            var target = [CChar](repeating: 0, count: 32)
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { name in
-                    let length = readlinkat(dirfd(directory), name, &target, target.count - 1)
-                    return length > 0 ? Int32(String(cString: name)) : nil
-                }
-            }
-            // "socket:[123]"
-            let text = target.prefix { $0 != 0 }.map(UInt8.init(bitPattern:))
-            guard let name, text.starts(with: "socket:[".utf8),
-                let inode = UInt32(String(decoding: text.dropFirst(8).dropLast(), as: UTF8.self)), wanted[inode] != nil
-            else { continue }
-            found[inode] = name
+        SocketHolders.forEach(of: pid, first: limit, until: end) { number, inode in
+            if wanted[inode] != nil { found[inode] = number }
+            return found.count < wanted.count
         }
         return found.map { ($1, $0) }
     }

@@ -8,6 +8,16 @@ enum SlotContent: Equatable {
     case filled(Digest)
 }
 
+/// Where a policy's proxy takes what the workload sends, in host order.
+public struct ProxyPorts: Sendable {
+    public let outbound: UInt16?
+    public let dns: UInt16?
+
+    public init(outbound: UInt16?, dns: UInt16?) {
+        (self.outbound, self.dns) = (outbound, dns)
+    }
+}
+
 /// `weir_policies`: each slot holds a map of one policy.
 extension Maps {
     /// Makes the map of a policy.
@@ -112,6 +122,16 @@ extension Maps {
             stride(from: 0, to: bytes.count, by: size).map { start in
                 String(decoding: bytes[start..<(start + size)].prefix { $0 != 0 }, as: UTF8.self)
             }.filter { !$0.isEmpty }
+        }
+    }
+
+    /// Nil for an empty slot.
+    public func proxyPorts(of slot: UInt32) throws(BPFError) -> ProxyPorts? {
+        guard let policy = try policy(in: slot) else { return nil }
+        return withUnsafeBytes(of: &policy.memory.pointee.port) { bytes in
+            let ports = bytes.bindMemory(to: UInt16.self).map { UInt16(bigEndian: $0) }
+            let (outbound, dns) = (ports[Int(WEIR_VERDICT_OUTBOUND.rawValue)], ports[Int(WEIR_VERDICT_DNS.rawValue)])
+            return ProxyPorts(outbound: outbound == 0 ? nil : outbound, dns: dns == 0 ? nil : dns)
         }
     }
 

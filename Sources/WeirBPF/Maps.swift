@@ -26,6 +26,7 @@ public final class Maps: Sendable {
     public let peers: Map
     public let queues: Map
     public let paths: Map
+    public let loops: Map
     public let flows: Map
     public let settings: Map
 
@@ -34,7 +35,7 @@ public final class Maps: Sendable {
         "weir_routes", "weir_uports", "weir_ifaces", "weir_socks", "weir_datagrams", "weir_shares", "weir_origins",
         "weir_clients", "weir_targets", "weir_listeners", "weir_counters", "weir_ends", "weir_pairs", "weir_peers",
         "weir_queues",
-        "weir_paths", "weir_flows", "weir_settings",
+        "weir_paths", "weir_loops", "weir_flows", "weir_settings",
     ]
 
     /// - Parameter open: how one map is had by its name.
@@ -62,6 +63,7 @@ public final class Maps: Sendable {
         peers = try open("weir_peers")
         queues = try open("weir_queues")
         paths = try open("weir_paths")
+        loops = try open("weir_loops")
         flows = try open("weir_flows")
         settings = try open("weir_settings")
     }
@@ -91,6 +93,7 @@ public final class Maps: Sendable {
         try body(peers)
         try body(queues)
         try body(paths)
+        try body(loops)
         try body(flows)
         try body(settings)
     }

@@ -13,6 +13,15 @@ extension NetworkNamespace {
         }
     }
 
+    /// A path of each network namespace that can be reached, this process's own too, by its cookie.
+    public static func paths() -> [UInt64: String] {
+        var found: [UInt64: String] = [:]
+        for path in everywhere() + ["/proc/self/ns/net"] {
+            if let namespace = try? NetworkNamespace(path: path) { found[namespace.cookie] = path }
+        }
+        return found
+    }
+
     /// mountinfo of proc(5): the root of a mount of a namespace is its name, net:[4026531992].
     private static func mounts() -> [String] {
         TextFile.lines("/proc/self/mountinfo").compactMap { line in

@@ -14,7 +14,7 @@ final class Succession: Sendable {
     static let deciding: Set = ["weir_connect4", "weir_connect6", "weir_sendmsg4", "weir_sendmsg6"]
 
     private struct Waiting {
-        var programs: [(hook: Interceptor.Hook, program: Int32)]
+        var programs: [(hook: Hook, program: Int32)]
         /// By the cookie of the namespace; the old installation's stay in force there.
         var steering: [UInt64: Int32] = [:]
     }
@@ -29,7 +29,7 @@ final class Succession: Sendable {
         _ object: borrowing Object, _ staging: PinDirectory, pins: PinDirectory, cgroup: String
     ) throws(BPFError) {
         (self.staging, self.pins, self.cgroup) = (staging, pins, cgroup)
-        var kept: [(hook: Interceptor.Hook, program: Int32)] = []
+        var kept: [(hook: Hook, program: Int32)] = []
         for hook in Interceptor.hooks {
             guard let program = object.program(hook.program) else { continue }
             if Self.deciding.contains(hook.program) {

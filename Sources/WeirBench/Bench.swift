@@ -54,7 +54,7 @@ public struct Bench {
         let suites = suites
         for suite in suites { progress.plan(seconds: suite.planned(cases.count) * Double(sittings)) }
         var report = Report(quick: options.quick, cases: [], missing: [])
-        report.others = Set(try ForeignProgram.atCgroupRoot(isWeirForeign: true).map(\.name)).sorted()
+        report.others = try ForeignProgram.namesAtRoot().sorted()
         for number in 1...sittings {
             progress.title = "sitting \(number) of \(sittings)"
             progress.step("making namespaces and installing a Weir of this run's own", important: true)

@@ -20,6 +20,7 @@ struct ExplainCommand: ParsableCommand {
     @Option(help: "Who connects: the application, the proxy, or a client outside.") var from = Side.app
     @Option(help: "The uid of the process that made the socket.") var uid: UInt32?
     @Option(help: "Its gid.") var gid: UInt32?
+    @Option(help: "The socket's SO_MARK, by which some proxies are known.") var mark: UInt32 = 0
     @Option(help: "The address the socket is bound to; from outside, the client's.") var source: String?
     @Flag(help: "UDP instead of TCP.") var udp = false
     @OptionGroup var read: ReadOptions
@@ -38,6 +39,7 @@ struct ExplainCommand: ParsableCommand {
             question.uid = uid
             question.gid = gid
             question.isUDP = udp
+            question.mark = mark
             question.source = source.flatMap { Address($0) }
             let answer = try read.about(workload) { try Explanation.ask(question, try read.installed()) }
             print(read.output == .json ? try JSONText.render(answer) : answer.text)

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import WeirAgent
+import WeirBPF
 import WeirCore
 
 struct RunCommand: AsyncParsableCommand {
@@ -50,6 +51,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting(options) {
+            try mountCgroups()
             var session = RunSession.Options(command: command)
             session.proxy = try proxy.map { text throws(InvalidValue) in try Endpoint(parsing: text) }
             session.dns = try dns.map { text throws(InvalidValue) in try Endpoint(parsing: text) }
@@ -70,6 +72,17 @@ struct RunCommand: AsyncParsableCommand {
             }
             throw ExitCode(result.exitCode)
         }
+    }
+
+    /// Begins anew where cgroup v2 had to be mounted for this command alone.
+    private func mountCgroups() throws {
+        guard try Host.mountCgroupsPrivately() else { return }
+        // Threads block signals, which stays so across exec.
+        var none = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, nil)
+        execv("/proc/self/exe", CommandLine.unsafeArgv)
+        throw InvalidValue("cannot execute weir anew: \(String(cString: strerror(errno)))")
     }
 
     private func identity(of user: String) throws -> (UInt32, UInt32) {

@@ -17,7 +17,8 @@ import Testing
         "weir_interface": MemoryLayout<weir_interface>.size, "weir_tuple": MemoryLayout<weir_tuple>.size,
         "weir_origin": MemoryLayout<weir_origin>.size, "weir_targets": 65536,  // an array too long for Swift to import
         "weir_client": MemoryLayout<weir_client>.size, "weir_socket": MemoryLayout<weir_socket>.size,
-        "weir_datagrams": MemoryLayout<weir_datagrams>.size, "weir_listener": MemoryLayout<weir_listener>.size,
+        "weir_loop": MemoryLayout<weir_loop>.size, "weir_datagrams": MemoryLayout<weir_datagrams>.size,
+        "weir_listener": MemoryLayout<weir_listener>.size,
         "weir_counter_key": MemoryLayout<weir_counter_key>.size, "weir_counter": MemoryLayout<weir_counter>.size,
         "weir_flow": MemoryLayout<weir_flow>.size, "weir_settings": MemoryLayout<weir_settings>.size,
         "weir_attempt": MemoryLayout<weir_attempt>.size, "weir_path_key": MemoryLayout<weir_path_key>.size,

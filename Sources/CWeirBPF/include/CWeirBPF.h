@@ -56,6 +56,9 @@ int weir_program_run(int program, void *data, uint32_t size, uint32_t *result);
 /* Attach a program to a cgroup or network namespace; returns the link's descriptor. */
 int weir_link_create(int program, int target, enum bpf_attach_type type);
 
+/* The same before all programs that the cgroup has at the hook (BPF_F_BEFORE, Linux 6.17; -EINVAL on older kernels). */
+int weir_link_create_first(int program, int cgroup, enum bpf_attach_type type);
+
 /* Make a program run for each element of a map, or for each object of its own kind (-1), when an iterator of the link
  * is read; returns the link's descriptor. */
 int weir_iterator_create(int program, int map);
@@ -72,6 +75,10 @@ int weir_map_info(int map, struct bpf_map_info *info);
  * many ids were written. */
 int weir_cgroup_programs(int cgroup, enum bpf_attach_type type, uint32_t *ids, uint32_t capacity,
 			 uint32_t *flags);
+
+/* Programs that run for the processes of a cgroup at one hook, those of the cgroups above it included, in the order
+ * in which they run.  Returns how many ids were written. */
+int weir_cgroup_order(int cgroup, enum bpf_attach_type type, uint32_t *ids, uint32_t capacity);
 
 /* Wait until every program that was running when this was called has ended
  * (membarrier GLOBAL is synchronize_rcu, Linux 4.3). */
@@ -111,6 +118,9 @@ void weir_die_with_parent(void);
 
 /* The ids of the maps that a program uses; returns how many were written. */
 int weir_program_maps(int program, uint32_t *ids, uint32_t capacity);
+
+/* Mount cgroup v2 for the calling thread alone, in a mount namespace of its own. */
+int weir_mount_cgroups(const char *target);
 
 /* mount(2) of a pseudo file system. */
 int weir_mount(const char *type, const char *target);

@@ -19,6 +19,10 @@ public struct Explanation: Encodable, Sendable {
     public let facts: [String]
     /// Index of the rule in the policy.
     public let rule: Int
+    /// By what a proxy's socket is known as its own: uid, gid, cgroup, mark.
+    public let knownBy: [String]
+    /// The process that listens as the proxy and is not known as such, which was asked about.
+    public let unknownProxy: String?
 
     public enum Side: String, Sendable {
         case app, proxy, outside
@@ -31,7 +35,12 @@ public struct Explanation: Encodable, Sendable {
         public var uid: UInt32?
         public var gid: UInt32?
         public var source: Address?
+        /// SO_MARK.
+        public var mark: UInt32 = 0
         public var isUDP = false
+
+        /// Who the proxy is, is not said.
+        var isAboutProxy: Bool { side == .proxy && uid == nil && gid == nil && mark == 0 }
 
         public init(workload: String, destination: Endpoint) {
             self.workload = workload
@@ -69,27 +78,46 @@ public struct Explanation: Encodable, Sendable {
         attempt.uid = question.uid ?? proxy?.uid ?? nobody
         attempt.gid = question.gid ?? proxy?.gid ?? nobody
         if let proxy, proxy.uid == nil, proxy.gid == nil { attempt.by_proxy_cgroup = 1 }
+        let unknown = question.isAboutProxy ? try unknownProxy(workload, interceptor) : nil
+        if let process = unknown?.process {
+            (attempt.uid, attempt.gid, attempt.by_proxy_cgroup) = (process.uid, process.gid, 0)
+        }
+        attempt.mark = question.mark
         attempt.destination_port = question.destination.port.bigEndian
         question.destination.address.store(in: &attempt.destination)
         question.source?.store(in: &attempt.source)
         return Explanation(
-            question, try interceptor.explain(attempt), try interceptor.maps.sources(of: workload.policy))
+            question, try interceptor.explain(attempt), try interceptor.maps.sources(of: workload.policy), unknown)
+    }
+
+    private static func unknownProxy(
+        _ workload: RegisteredWorkload, _ interceptor: Interceptor
+    ) throws -> UnknownProxy? {
+        let proxies = workload.proxies(among: try WorkloadTable.read(interceptor.maps))
+        guard case .netns(let cookie) = workload.key else {
+            let here = try NetworkNamespace.current()
+            return try UnknownProxy.find(workload, proxies: proxies, interceptor, in: here).first
+        }
+        guard let namespace = NetworkNamespace.find(cookie, at: "") else { return nil }
+        return try UnknownProxy.find(workload, proxies: proxies, interceptor, in: namespace).first
     }
 
     /// The overflow uid belongs to no proxy.
     static let nobody: UInt32 = 65534
 
-    private init(_ question: Question, _ answer: weir_attempt, _ sources: [String]) {
+    private init(_ question: Question, _ answer: weir_attempt, _ sources: [String], _ unknown: UnknownProxy?) {
         workload = question.workload
         mechanism = .ebpf
         destination = question.destination.description
         direction = Direction(rawValue: answer.direction) ?? .outbound
         verdict = Verdict(rawValue: answer.verdict) ?? .direct
-        reason = Reason(rawValue: answer.reason)
+        reason = unknown != nil && verdict != .direct ? .loop : Reason(rawValue: answer.reason)
         because = reason.sentence
         source = sources.indices.contains(Int(answer.source_index)) ? sources[Int(answer.source_index)] : nil
         facts = Facts(rawValue: answer.facts).names
         rule = Int(answer.rule)
+        knownBy = Self.marks(of: Facts(rawValue: answer.facts))
+        unknownProxy = unknown?.description
     }
 
     /// What the kernel knows of uids and gids under a policy.
@@ -107,22 +135,34 @@ public struct Explanation: Encodable, Sendable {
             throw InvalidValue("the network namespace of \(noted.workload.name) is gone")
         }
         let policy = try PolicyCompiler.compile(noted.workload.policy)
-        let attempt = try NFTQuestion(question, policy, in: namespace).attempt
+        let unknown = question.isAboutProxy ? try UnknownProxy.find(noted, in: namespace).first : nil
+        let attempt = try NFTQuestion(question, policy, in: namespace, as: unknown?.process).attempt
         let decision = policy.decide(attempt)
         workload = question.workload
         mechanism = .nftables
         destination = question.destination.description
         direction = attempt.direction
         verdict = decision.verdict
-        reason = decision.reason
+        reason = unknown != nil && verdict != .direct ? .loop : decision.reason
         because = reason.sentence
         source = decision.source
         facts = policy.facts(of: attempt).names
         rule = decision.rule
+        knownBy = Self.marks(of: policy.facts(of: attempt))
+        unknownProxy = unknown?.description
+    }
+
+    private static func marks(of facts: Facts) -> [String] {
+        let words: [(Facts, String)] = [
+            ([.proxyFirstUID, .proxyOtherUID], "uid"), (.proxyGID, "gid"), (.proxyCgroup, "cgroup"), (.mark, "mark"),
+        ]
+        return words.filter { !facts.isDisjoint(with: $0.0) }.map(\.1)
     }
 
     public var text: String {
         var lines = ["\(direction.word) to \(destination): \(verdict.word) (\(reason.word))", "  because \(because)"]
+        if !knownBy.isEmpty { lines.append("  known as the proxy's by its \(knownBy.joined(separator: ", "))") }
+        if let unknownProxy { lines.append("  \(unknownProxy.printable)") }
         if let source { lines.append("  decided by \(source.printable), rule \(rule)") }
         if !facts.isEmpty { lines.append("  facts: \(facts.joined(separator: " "))") }
         return lines.joined(separator: "\n")

@@ -18,7 +18,7 @@ extension NodeCheck {
             let rules = try installed.ruled().map { one in
                 attempt(title(one.workload.name)) { try check(one, installed) }
             }
-            return programs + rules
+            return programs + rules + (try sockets(installed))
         } catch {
             return [fail("the workloads can be read", "\(error)")]
         }

@@ -43,7 +43,7 @@ public struct NodeCheck: Encodable, Sendable {
                 case "kernel": Self.kernel(configuration)
                 case "privileges": Self.privileges()
                 case "mounts": Self.mounts(configuration.agent.bpffs)
-                case "foreign": Self.foreign()
+                case "foreign": Self.foreign(configuration.agent.cgroup, pins)
                 case "acceleration": Self.acceleration()
                 case "installation": Self.installation(pins)
                 case "agent": Self.agent(client)
@@ -115,24 +115,6 @@ public struct NodeCheck: Encodable, Sendable {
             Host.isBPFFileSystem(path)
                 ? pass(title) : warn(title, "it is not", hint: "weir load and weir agent mount it"))
         return checks
-    }
-
-    private static func foreign() -> [Check] {
-        let title = "no program of others at Weir's hooks"
-        do {
-            let found = try ForeignProgram.atCgroupRoot()
-            if found.isEmpty { return [pass(title)] }
-            return found.map { one in
-                let what = "\(one.name) (id \(one.id)) is attached at \(one.hook)"
-                let whose = "`bpftool prog show id \(one.id)` says whose it is"
-                return one.isExclusive
-                    ? fail(
-                        title, "\(what) and allows no other; detach it, or load it with BPF_F_ALLOW_MULTI", hint: whose)
-                    : warn(title, what, hint: "both run; \(whose)")
-            }
-        } catch {
-            return [fail(title, "\(error)")]
-        }
     }
 
     /// What the short cut may be used for is a property of the kernel; that it may not be is no fault of the node.

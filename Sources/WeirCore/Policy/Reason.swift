@@ -57,6 +57,7 @@ public struct Reason: RawRepresentable, Hashable, Sendable, CaseIterable {
     public static let noMemory = Reason(WEIR_REASON_NO_MEMORY)
     public static let noPolicy = Reason(WEIR_REASON_NO_POLICY)
     public static let rule = Reason(WEIR_REASON_RULE)
+    public static let loop = Reason(WEIR_REASON_LOOP)
     public static let tooManyHandshakes = Reason(WEIR_REASON_TOO_MANY_HANDSHAKES)
 }
 

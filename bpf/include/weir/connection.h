@@ -31,6 +31,7 @@ struct weir_origin {
 	__u32 flags;		/* enum weir_socket_flag: those that the accepted socket gets */
 	__u32 isn;		/* the client's initial sequence number */
 	__u32 share;		/* weir_workload.share */
+	__u32 process;		/* weir_socket.process of the client */
 };
 
 /* Value of weir_clients: who sent the SYN with this sequence number. */
@@ -52,6 +53,7 @@ enum weir_socket_flag {
 	WEIR_SOCKET_BORROWED = 1 << 7,	/* calls its own namespace from an address that may not be of it (TPROXY) */
 	WEIR_SOCKET_TAKER = 1 << 8,	/* a listener that inbound connections are steered to, or accepted by one */
 	WEIR_SOCKET_OWN = 1 << 9,	/* of Weir's own proxy: user has said so, who alone can write here */
+	WEIR_SOCKET_COUNTED = 1 << 10,	/* in weir_loop.open */
 };
 
 /* Value of weir_socks: what is known of one socket, and dies with it. */
@@ -66,6 +68,17 @@ struct weir_socket {
 	__u8 pad;
 	__u32 share;		/* weir_workload.share */
 	__u64 started_ns;	/* CLOCK_MONOTONIC */
+	__u32 process;		/* of a redirected connection: who called connect(), as the initial pid namespace has it */
+	__u32 pad2;
+};
+
+/* Value of weir_loops: a process that its own connections or queries come back to.  Times are CLOCK_MONOTONIC. */
+struct weir_loop {
+	__u64 returned_ns;	/* when it last asked for the origin of a connection of its own; 0: never */
+	__u64 served_ns;	/* when it last read a query at the proxy's DNS port, nearly; 0: never */
+	__u64 window_ns;	/* since when queries counts */
+	__u32 queries;		/* to itself */
+	__u32 open;		/* redirected connections that it has made since one came back */
 };
 
 /* Value of weir_datagrams: the servers that one unconnected UDP socket asked. */

@@ -37,6 +37,9 @@
 #define WEIR_MAX_PATHS 65536
 #define WEIR_LISTENER_SLOTS 8	/* listeners remembered per port: SO_REUSEPORT workers */
 #define WEIR_DATAGRAM_ORIGINS 8	/* servers remembered per unconnected UDP socket */
+#define WEIR_MAX_LOOPS 1024	/* processes that serve DNS, or that their own connections come back to */
+#define WEIR_LOOP_LIMIT 16	/* connections of one process that may come back to it, and queries in WEIR_LOOP_MEMORY */
+#define WEIR_LOOP_MEMORY 10000000000ull	/* ns that a process counts as one of those */
 #define WEIR_CGROUP_DEPTH 24	/* levels walked from a socket's cgroup to the root */
 #define WEIR_FLOW_BYTES (1 << 20)
 #define WEIR_RECORD_WINDOW 29	/* a window is 2^29 ns: the reader looks twice a second */

@@ -40,6 +40,7 @@ enum weir_verdict {
 	X(VIRTUAL_INTERFACE, "virtual_interface", "it came in by a virtual interface whose traffic is outbound") \
 	X(PROXY, "proxy", "the socket belongs to the proxy") \
 	X(WEIR_PROXY, "weir_proxy", "the socket belongs to Weir's own proxy") \
+	X(LOOP, "loop", "the proxy's own connections come back to it, because it is not known as the proxy") \
 	X(LOOPBACK, "loopback", "the destination is the loopback address") \
 	X(LOCAL_ADDRESS, "local_address", "the destination is the workload's own address") \
 	X(PASSTHROUGH_SOURCE, "passthrough_source", "the source is 127.0.0.6 or ::6, the proxy's mark for inbound traffic it passes on") \

@@ -1,0 +1,77 @@
+import CWeirBPF
+import Glibc
+public import WeirCore
+
+extension SocketDiagnosis {
+    /// A TCP or UDP socket as the kernel has it: rules and programs may have its process see other addresses.
+    public struct Socket: Sendable {
+        public let local: Endpoint
+        /// Unspecified, with port 0, for one that is connected to nobody.
+        public let peer: Endpoint
+        /// Of who made it.
+        public let uid: UInt32
+        /// By which /proc/PID/fd names it; 0 when no process has it any more.
+        public let inode: UInt32
+    }
+
+    /// TCP states of include/net/tcp_states.h, which UDP sockets have two of.
+    public enum State: UInt32, Sendable {
+        /// UDP: connected to a peer.
+        case established = 1
+        /// UDP: not connected.
+        case closed = 7
+        case listening = 10
+    }
+
+    /// A pod has as many sockets as its memory allows; more are not looked at.
+    private static let most = 65536
+
+    /// The sockets of the calling thread's network namespace, of both families.
+    /// - Parameters:
+    ///   - localPort: in host order; nil: any.
+    ///   - peerPort: the same of the peer.
+    public static func sockets(
+        _ transport: Transport, _ state: State, localPort: UInt16? = nil, peerPort: UInt16? = nil
+    ) throws(BPFError) -> [Socket] {
+        var found: [Socket] = []
+        for family in [AF_INET, AF_INET6] {
+            var request = inet_diag_req_v2()
+            request.sdiag_family = UInt8(family)
+            request.sdiag_protocol = UInt8(transport == .tcp ? IPPROTO_TCP : IPPROTO_UDP)
+            request.idiag_states = 1 << state.rawValue
+            request.id.idiag_sport = (localPort ?? 0).bigEndian
+            request.id.idiag_dport = (peerPort ?? 0).bigEndian
+            let netlink = try Netlink(protocol: NETLINK_SOCK_DIAG)
+            let payload = withUnsafeBytes(of: request) { Array($0) }
+            let isFull = { found.count >= most }
+            let error = try netlink.request(
+                type: SOCK_DIAG_BY_FAMILY, flags: NLM_F_DUMP, payload: payload, until: isFull
+            ) { answer in
+                guard answer.count >= MemoryLayout<inet_diag_msg>.size, !isFull() else { return }
+                let message = answer.loadUnaligned(as: inet_diag_msg.self)
+                found.append(
+                    Socket(
+                        local: endpoint(message.id.idiag_src, message.id.idiag_sport, family),
+                        peer: endpoint(message.id.idiag_dst, message.id.idiag_dport, family),
+                        uid: message.idiag_uid, inode: message.idiag_inode))
+            }
+            // ENOENT: the kernel has no such diagnosis; EAFNOSUPPORT and its like: no such family.
+            if error != 0 && family == AF_INET {
+                throw BPFError(
+                    code: error, operation: "list", subject: "the sockets of a network namespace",
+                    advice: "the kernel needs CONFIG_INET_DIAG and CONFIG_INET_UDP_DIAG, or their modules")
+            }
+        }
+        return found
+    }
+
+    private static func endpoint(
+        _ words: (UInt32, UInt32, UInt32, UInt32), _ port: UInt16, _ family: Int32
+    ) -> Endpoint {
+        let address = withUnsafeBytes(of: words) { bytes in
+            family == AF_INET
+                ? Address(ipv4: UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self))) : Address(bytes: bytes)
+        }
+        return Endpoint(address: address ?? Address(ipv4: 0), port: UInt16(bigEndian: port))
+    }
+}
