@@ -70,7 +70,7 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
 	attempt.mark = sk->mark;
 	attempt.destination_port = port_of(ctx->user_port);
 	read_user_address(ctx, six, &attempt.destination);
-	read_local_address(sk, &attempt.source);
+	read_message_source(ctx, six, &attempt.source);
 	read_owner(sk, &attempt);
 	attempt.by_proxy_cgroup = is_proxy_cgroup(workload, policy, ctx);
 

@@ -3,7 +3,8 @@
  * The path of one connection, in the order of these includes.
  * A process in a workload calls connect(): connect.bpf.h finds the workload, asks
  * policy.bpf.h what to do and target.bpf.h where the proxy is, keeps the address
- * asked for in the socket's storage and points the call at the proxy.  When the SYN
+ * asked for in the socket's storage and points the call at the proxy, at a port of
+ * spread.bpf.h.  When the SYN
  * is about to leave, handshake.bpf.h writes that address down under the connection's
  * 4-tuple; when the proxy's end is established it takes the address over.
  * original_dst.bpf.h tells it to the proxy, and tells the application the peer that
@@ -20,6 +21,7 @@
 #include "policy.bpf.h"
 #include "workload.bpf.h"
 #include "target.bpf.h"
+#include "spread.bpf.h"
 #include "pair.bpf.h"
 #include "leave.bpf.h"
 

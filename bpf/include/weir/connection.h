@@ -16,6 +16,16 @@ struct weir_tuple {
 	__u32 pad;
 };
 
+/*
+ * Where a connection that is spread (spread.bpf.h) really goes: an entry of
+ * weir_listeners, without its namespace.  port 0: it is not spread.
+ */
+struct weir_door {
+	__be16 port;
+	__u8 family;
+	__u8 slot;
+};
+
 /* Value of weir_targets: 1 for each port, in host order, that a connection with an origin was ever sent to. */
 struct weir_targets {
 	__u8 ports[65536];
@@ -31,6 +41,7 @@ struct weir_origin {
 	__u32 flags;		/* enum weir_socket_flag: those that the accepted socket gets */
 	__u32 isn;		/* the client's initial sequence number */
 	__u32 share;		/* weir_workload.share */
+	struct weir_door door;
 };
 
 /* Value of weir_clients: who sent the SYN with this sequence number. */
@@ -66,6 +77,8 @@ struct weir_socket {
 	__u8 pad;
 	__u32 share;		/* weir_workload.share */
 	__u64 started_ns;	/* CLOCK_MONOTONIC */
+	struct weir_door door;
+	__u32 pad2;
 };
 
 /* Value of weir_datagrams: the servers that one unconnected UDP socket asked. */
@@ -79,12 +92,19 @@ struct weir_datagrams {
 	} origin[WEIR_DATAGRAM_ORIGINS];
 };
 
+/* Slots of the listeners that this namespace's own connections reach at its loopback addresses; of each the newest. */
+enum weir_door_slot {
+	WEIR_DOOR_LOOPBACK = WEIR_LISTENER_SLOTS,	/* listens on 127.0.0.0/8 or ::1 */
+	WEIR_DOOR_ANY = WEIR_LISTENER_SLOTS + 1,	/* listens on every address */
+	WEIR_DOOR_END = WEIR_LISTENER_SLOTS + 2,
+};
+
 /* Key of weir_listeners; the value is a listening socket. */
 struct weir_listener {
 	__u64 netns;
 	__be16 port;
 	__u16 family;	/* AF_INET, or AF_INET6 for one that may take both */
-	__u32 slot;	/* below WEIR_LISTENER_SLOTS */
+	__u32 slot;	/* below WEIR_LISTENER_SLOTS, or one of enum weir_door_slot */
 };
 
 #endif
