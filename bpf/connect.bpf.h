@@ -6,26 +6,6 @@
 enum { REFUSE = 0, PROCEED = 1 }; /* what a sock_addr hook returns; REFUSE gives EPERM */
 
 /*
- * Give an unbound socket the source it would have had on the way to its
- * origin, so that getsockname() and the proxy see it.  The port stays open
- * until connect() chooses it (port 0 in bpf_bind() does not allocate one).
- * An unspecified source undoes an earlier choice.  It fails when the address
- * went away, and when the application has bound a port.
- */
-static __always_inline int bind_source(struct bpf_sock_addr *ctx, bool six, const union address *source)
-{
-	if (six) {
-		struct weir_sockaddr_in6 local = { .sin6_family = AF_INET6 };
-
-		__builtin_memcpy(local.sin6_addr, source->words, sizeof(local.sin6_addr));
-		return bpf_bind(ctx, (struct sockaddr *)&local, sizeof(local));
-	}
-	struct weir_sockaddr_in local = { .sin_family = AF_INET, .sin_addr = source->words[3] };
-
-	return bpf_bind(ctx, (struct sockaddr *)&local, sizeof(local));
-}
-
-/*
  * MPTCP: the hooks see the subflow's socket, the application asks the MPTCP
  * socket for its peer.  That one gets a copy.  (Linux 5.19; before, an MPTCP
  * application's getpeername() tells the proxy's address.)
@@ -154,32 +134,6 @@ static __always_inline int pass(struct bpf_sock_addr *ctx, bool six, struct bpf_
 	return PROCEED;
 }
 
-/* See that an unbound socket reaches the target from the source that its origin's route gives. */
-static __always_inline void choose_source(struct bpf_sock_addr *ctx, bool six, struct bpf_sock *sk,
-					  struct weir_socket *socket, const union address *source,
-					  __be16 port, bool is_spread, union address *target)
-{
-	__u8 protocol = ctx->type == SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP;
-	union address bound;
-
-	read_local_address(sk, &bound);
-	if (is_same_address(&bound, source))
-		return; /* from an earlier connect() of this socket */
-	/* A datagram socket can be disconnected and go on as an unconnected one, and the kernel keeps a source
-	 * that was bound.  On the way to the source itself it is chosen, and forgotten again. */
-	if (protocol == IPPROTO_UDP && is_unspecified(&bound) && is_listening(ctx, source, port, protocol)) {
-		*target = *source;
-		return;
-	}
-	if (!bind_source(ctx, six, source))
-		socket->flags |= WEIR_SOCKET_BOUND;
-	else if (is_spread || is_listening(ctx, source, port, protocol))
-		/* The application has bound a port and no address.  On the way to the source itself the
-		 * kernel chooses that source; a proxy on the loopback address only, to which nothing is
-		 * spread, sees 127.0.0.1. */
-		*target = *source;
-}
-
 static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct bpf_sock *sk,
 				    const struct weir_workload *workload, const struct weir_policy *policy,
 				    struct attempt *attempt, const struct weir_route *route,
@@ -221,6 +175,8 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 	bool is_spread = attempt->protocol == IPPROTO_TCP && workload->flags & WEIR_WORKLOAD_STEERED &&
 			 !(policy->flags & WEIR_POLICY_TRANSPARENT) && is_loopback(&target) &&
 			 find_door(attempt->netns, &target, port, &door);
+	bool is_scarce = attempt->protocol == IPPROTO_TCP &&
+			 (sk->src_port || is_crowded(workload->share, workload->id, socket->started_ns));
 
 	if (is_unspecified(&attempt->source) && route && route->flags & WEIR_ROUTE_SOURCE) {
 		attempt->source = *(const union address *)route->source;
@@ -233,9 +189,11 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 			socket->door = door;
 			port = spread;
 		}
+	} else if (is_scarce && !(policy->flags & WEIR_POLICY_TRANSPARENT) &&
+		   spread_address(ctx, attempt, port, &target)) {
+		socket->door = (struct weir_door){ .port = port };
 	}
-	if (attempt->protocol == IPPROTO_TCP &&
-	    (sk->src_port || is_crowded(workload->share, workload->id, socket->started_ns)))
+	if (is_scarce)
 		watch_attempt(ctx, sk);
 	if (policy->flags & WEIR_POLICY_SOCKET_NAME)
 		socket->flags |= WEIR_SOCKET_NAMED;

@@ -87,8 +87,8 @@ static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	origin.share = socket->share;
 	origin.door = socket->door;
 	note_source_port(socket->share, socket->workload, tuple.local_port);
-	/* Sockets of pods look for what was spread by themselves; other namespaces' must not for all these ports. */
-	if (!origin.door.port)
+	/* Sockets of pods look for what was spread over ports by themselves; nobody else has to, for all these. */
+	if (!origin.door.family)
 		note_target(tuple.remote_port);
 	note_client(&tuple, origin.isn);
 	/* connect() has asked, too; but a socket that puts its SYN off (TCP_FASTOPEN_CONNECT) comes when it likes. */

@@ -117,11 +117,13 @@ int weir_sk_lookup(struct bpf_sk_lookup *ctx)
 		return SK_PASS;
 	read_attempt(ctx, &attempt);
 
-	struct weir_origin *spread = find_spread(&attempt);
+	struct weir_origin *inside = find_inside(&attempt);
 
+	if (inside && !inside->door.family)
+		return SK_PASS;
 	/* Whoever else listens at that port was not asked for. */
-	if (spread)
-		return steer_to_door(ctx, &spread->door) ? SK_PASS : SK_DROP;
+	if (inside)
+		return steer_to_door(ctx, &inside->door) ? SK_PASS : SK_DROP;
 
 	struct weir_workload *pod = find_pod(netns);
 	const struct weir_policy *policy = pod ? find_policy(pod->policy) : NULL;

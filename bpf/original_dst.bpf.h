@@ -37,7 +37,8 @@ static __always_inline bool is_caller(struct bpf_sock *sk)
 		return false;
 	if (sk->state == BPF_TCP_SYN_SENT)
 		return true;
-	return PEEK(tcp, bytes_acked) + (PEEK(tcp, snd_nxt) - PEEK(tcp, snd_una)) + PEEK(tcp, bytes_retrans) ==
+	return PEEK(tcp, bytes_acked) + (PEEK(tcp, snd_nxt) - PEEK(tcp, snd_una)) +
+		       PEEK(tcp, bytes_retrans) ==
 	       PEEK(tcp, bytes_sent) + has_sent_fin + 1;
 }
 

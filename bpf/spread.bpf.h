@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Connections to the proxy are spread over ports, by origin.  A source port
- * serves as many destinations as a program likes; were all of them one address
- * and port of the proxy, a pod would have as many connections as there are
- * source ports.  The SYN to such a port meets inbound.bpf.h, which finds the
- * handshake and gives it to the proxy's listener.  Where none is known, or
- * that program is not in force, nothing is spread.
+ * Connections to the proxy are spread, by origin.  A source port serves as many
+ * destinations as a program likes; were all of them one address and port of the
+ * proxy, a pod would have as many connections as there are source ports.
+ *
+ * In a pod they are spread over ports.  The SYN meets inbound.bpf.h, which finds
+ * the handshake and gives it to the proxy's listener, wherever that listens.
+ * Where that program is not in force, or knows no such listener, IPv4 may be
+ * spread over 127.0.0.0/8, of which a listener on 0.0.0.0 has every address.
+ * Whether there is one has to be looked up, so that is for sockets that may well
+ * find no source port.  IPv6 has ::1 alone.
  */
 #ifndef WEIR_SPREAD_BPF_H
 #define WEIR_SPREAD_BPF_H
@@ -37,13 +41,37 @@ static __always_inline bool find_door(__u64 netns, const union address *target, 
 	return is_door(netns, port, AF_INET6, WEIR_DOOR_ANY, door);
 }
 
-static __always_inline __be16 spread_port(const union address *origin, __be16 port)
+static __always_inline __u32 hash_of(const union address *origin, __be16 port)
 {
 	__u64 hash = (origin->halves[0] ^ port) * 0x9e3779b97f4a7c15;
 
 	hash = (hash ^ origin->halves[1] ^ hash >> 32) * 0xbf58476d1ce4e5b9;
 	hash = (hash ^ hash >> 29) * 0x94d049bb133111eb;
-	return bpf_htons((__u16)(FIRST_SPREAD_PORT + ((hash >> 32) * (65536 - FIRST_SPREAD_PORT) >> 32)));
+	return hash >> 32;
+}
+
+static __always_inline __be16 spread_port(const union address *origin, __be16 port)
+{
+	__u64 hash = hash_of(origin, port);
+
+	return bpf_htons((__u16)(FIRST_SPREAD_PORT + (hash * (65536 - FIRST_SPREAD_PORT) >> 32)));
+}
+
+/* Gives a target on 127.0.0.1 another address, if the proxy listens there, too. */
+static __always_inline bool spread_address(struct bpf_sock_addr *ctx, const struct attempt *attempt,
+					   __be16 port, union address *target)
+{
+	__u32 hash = hash_of(&attempt->destination, attempt->destination_port);
+	union address spread;
+
+	if (!is_ipv4(target) || !is_loopback(target))
+		return false;
+	/* Not 127.0.0.0 and 127.255.255.255, which are broadcast addresses. */
+	map_ipv4(&spread, bpf_htonl(0x7f000000 | (hash >> 8 & 0xffff) << 8 | (1 + (hash & 0x7f))));
+	if (!is_listening(ctx, &spread, port, IPPROTO_TCP))
+		return false;
+	*target = spread;
+	return true;
 }
 
 /* Whether a socket cannot become its own peer: its kernel might choose that very port for it (TCP simultaneous open). */
@@ -73,22 +101,20 @@ static __always_inline void note_door(struct bpf_sock_ops *ctx, const struct wei
 	bpf_sock_hash_update(ctx, &weir_listeners, &key, BPF_ANY);
 }
 
-/* The handshake of a connection of this namespace's own that was spread; NULL for others. */
-static __always_inline struct weir_origin *find_spread(const struct attempt *attempt)
+/* The handshake of a connection of this namespace's own to itself; NULL for others. */
+static __always_inline struct weir_origin *find_inside(const struct attempt *attempt)
 {
 	struct weir_tuple key = {
 		.netns = attempt->netns,
 		.local_port = attempt->source_port,
 		.remote_port = attempt->destination_port,
 	};
-	struct weir_origin *origin;
 
 	if (!is_loopback(&attempt->destination) && !is_same_address(&attempt->source, &attempt->destination))
 		return NULL;
 	__builtin_memcpy(key.local, attempt->source.bytes, sizeof(key.local));
 	__builtin_memcpy(key.remote, attempt->destination.bytes, sizeof(key.remote));
-	origin = bpf_map_lookup_elem(&weir_origins, &key);
-	return origin && origin->door.port ? origin : NULL;
+	return bpf_map_lookup_elem(&weir_origins, &key);
 }
 
 #endif

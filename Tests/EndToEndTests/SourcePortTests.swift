@@ -46,7 +46,8 @@ extension EndToEnd {
         func eachDestinationHasAllOfThem(_ example: Example) throws {
             try withPod(example) { pod, weir in
                 let (first, second) = (example.family.destination(101), example.family.destination(102))
-                let made = try connect(["range", example.family.rawValue, first, second, "80"], in: pod)
+                let made = try connect(
+                    ["range", example.family.rawValue, first, second, "80"], in: pod.namespace.place)
                 observed("\(example)", made)
                 #expect(made.count == 16)
                 for connection in made { expect(connection, 80, example, pod) }
@@ -67,7 +68,8 @@ extension EndToEnd {
                 let (first, second) = (example.family.destination(103), example.family.destination(104))
                 let address = hasAddress ? [pod.address(example.family)] : []
                 let made = try connect(
-                    ["bound", example.family.rawValue, first, second, "80", "2020"] + address, in: pod)
+                    ["bound", example.family.rawValue, first, second, "80", "2020"] + address,
+                    in: pod.namespace.place)
                 observed("\(example)\(hasAddress ? ", with an address" : "")", made)
                 #expect(made.count == 2)
                 for connection in made {
@@ -77,12 +79,51 @@ extension EndToEnd {
             }
         }
 
+        /// A host workload has no program that steers: IPv4 is spread over 127.0.0.0/8, of a proxy that listens there.
+        @Test func aHostWorkload() throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let host = try Pod(number: 95)
+            let cgroup = try Cgroup()
+            let weir = try Installation([
+                "name: shop\nselector: {cgroup: \(cgroup.path)}\nproxy: {outbound: 15001, uid: 1337}"
+            ])
+            let proxy = try Listener.proxy(in: host)
+            let agent = try weir.startAgent(in: host.namespace.place)
+            var place = host.namespace.place
+            place.cgroup = cgroup.path
+            let example = Example(mechanism: "ebpf", family: .ipv4, listening: .everywhere, isOlder: true)
+            let (first, second) = (Family.ipv4.destination(107), Family.ipv4.destination(108))
+            for arguments in [
+                ["range", "ipv4", first, second, "80"],
+                ["bound", "ipv4", first, second, "80", "2020", host.address(.ipv4)],
+            ] {
+                let made = try connect(arguments, in: place)
+                observed("a host workload, \(arguments[0])", made)
+                #expect(made.count == (arguments[0] == "range" ? 16 : 2))
+                for connection in made { expect(connection, 80, example, host) }
+            }
+            // Without an address the second has 127.0.0.1, which is better than none.
+            let made = try connect(["bound", "ipv4", first, second, "80", "2021"], in: place)
+            observed("a host workload, bound to a port alone", made)
+            #expect(made.map(\.seen?.origin) == [Endpoint(first, 80), Endpoint(second, 80)])
+            let flows = try Eventually.value {
+                let flows = try weir.flows().filter { $0.reason == "outbound" && $0.established }
+                return flows.count >= 20 ? flows : nil
+            }
+            #expect(flows?.filter { $0.target == "127.0.0.1:15001" }.count ?? 0 >= 19)
+            #expect(agent.poll() == nil)
+            try weir.succeed(["unload"], in: host.namespace.place)
+            proxy.process.stop()
+        }
+
         /// A connection that finds no source port is counted as failed, and its socket may try again.
         @Test(arguments: Family.allCases)
         func theRefusedAreCounted(_ family: Family) throws {
             let example = Example(mechanism: "ebpf", family: family, listening: .everywhere, isOlder: true)
             try withPod(example) { pod, weir in
-                let made = try connect(["full", family.rawValue, family.destination(105), "80"], in: pod)
+                let made = try connect(
+                    ["full", family.rawValue, family.destination(105), "80"], in: pod.namespace.place)
                 observed("\(family), more than there are source ports", made)
                 let refused = made.dropFirst(10).prefix(2)
                 #expect(refused.allSatisfy { $0.errno == "EADDRNOTAVAIL" })
@@ -116,9 +157,9 @@ extension EndToEnd {
             }
         }
 
-        private func connect(_ arguments: [String], in pod: Pod) throws -> [Connection] {
+        private func connect(_ arguments: [String], in place: Place) throws -> [Connection] {
             let output = try Command.run(
-                ["python3", try Workspace.fixture("source_ports.py")] + arguments, in: pod.namespace.place)
+                ["python3", try Workspace.fixture("source_ports.py")] + arguments, in: place)
             return try JSONDecoder().decode([Connection].self, from: Data(output.utf8))
         }
 

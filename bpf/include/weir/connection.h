@@ -17,12 +17,13 @@ struct weir_tuple {
 };
 
 /*
- * Where a connection that is spread (spread.bpf.h) really goes: an entry of
- * weir_listeners, without its namespace.  port 0: it is not spread.
+ * Where a connection that is spread (spread.bpf.h) really goes: a port, 0 when
+ * it is not spread; when it is spread over ports, an entry of weir_listeners,
+ * without its namespace.
  */
 struct weir_door {
 	__be16 port;
-	__u8 family;
+	__u8 family;	/* 0: it goes to that port, at another loopback address */
 	__u8 slot;
 };
 
