@@ -116,7 +116,18 @@ static __always_inline void write_user_address(struct bpf_sock_addr *ctx, bool s
 	to->user_port = port;
 }
 
-/* The source of one unconnected datagram. */
+/* The source of one unconnected datagram: the caller's (IP_PKTINFO), or that of its socket; unspecified: the kernel
+ * chooses. */
+static __always_inline void read_message_source(struct bpf_sock_addr *ctx, bool six, union address *address)
+{
+	volatile struct bpf_sock_addr *from = ctx;
+
+	if (six)
+		READ_IPV6(address, from->msg_src_ip6);
+	else
+		map_ipv4(address, from->msg_src_ip4);
+}
+
 static __always_inline void write_message_source(struct bpf_sock_addr *ctx, bool six,
 						 const union address *address)
 {

@@ -55,6 +55,12 @@ static __always_inline void emit_flow(const struct weir_socket *socket, const st
 	flow->destination_port = socket->origin_port;
 	__builtin_memcpy(flow->target, inbound ? tuple->local : tuple->remote, sizeof(flow->target));
 	flow->target_port = inbound ? tuple->local_port : tuple->remote_port;
+	/* Where the proxy listens. */
+	if (socket->door.port) {
+		flow->target_port = socket->door.port;
+		if (!socket->door.family)
+			map_ipv4((union address *)flow->target, bpf_htonl(0x7f000001));
+	}
 	no_paths(flow);
 	if (own && peer) {
 		flow->redirected_sent_bytes = own->redirected;

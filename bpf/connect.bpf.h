@@ -6,26 +6,6 @@
 enum { REFUSE = 0, PROCEED = 1 }; /* what a sock_addr hook returns; REFUSE gives EPERM */
 
 /*
- * Give an unbound socket the source it would have had on the way to its
- * origin, so that getsockname() and the proxy see it.  The port stays open
- * until connect() chooses it (port 0 in bpf_bind() does not allocate one).
- * An unspecified source undoes an earlier choice.  It fails when the address
- * went away, and when the application has bound a port.
- */
-static __always_inline int bind_source(struct bpf_sock_addr *ctx, bool six, const union address *source)
-{
-	if (six) {
-		struct weir_sockaddr_in6 local = { .sin6_family = AF_INET6 };
-
-		__builtin_memcpy(local.sin6_addr, source->words, sizeof(local.sin6_addr));
-		return bpf_bind(ctx, (struct sockaddr *)&local, sizeof(local));
-	}
-	struct weir_sockaddr_in local = { .sin_family = AF_INET, .sin_addr = source->words[3] };
-
-	return bpf_bind(ctx, (struct sockaddr *)&local, sizeof(local));
-}
-
-/*
  * MPTCP: the hooks see the subflow's socket, the application asks the MPTCP
  * socket for its peer.  That one gets a copy.  (Linux 5.19; before, an MPTCP
  * application's getpeername() tells the proxy's address.)
@@ -61,6 +41,23 @@ static __always_inline bool is_followed(const struct weir_workload *workload, co
 	return workload->flags & WEIR_WORKLOAD_FOLLOW_PASSED && is_recorded(decision);
 }
 
+/*
+ * Have the socket's states told from here on, so that a connect() is seen to
+ * fail that never sends its SYN, for want of a source port.  An older kernel
+ * takes no such option from this hook, and tells from the SYN on.  Each state
+ * costs a call, so this is for connections that may well fail.
+ */
+static __always_inline void watch_attempt(struct bpf_sock_addr *ctx, struct bpf_sock *sk)
+{
+	struct tcp_sock *tcp = bpf_rdonly_cast ? tcp_of(sk) : NULL;
+	int flags = BPF_SOCK_OPS_STATE_CB_FLAG;
+
+	if (!tcp)
+		return;
+	flags |= PEEK(tcp, bpf_sock_ops_cb_flags);
+	bpf_setsockopt(ctx, IPPROTO_TCP, TCP_BPF_SOCK_OPS_CB_FLAGS, &flags, sizeof(flags));
+}
+
 /* The storage of this socket, with what was decided.  One that is not followed
  * has some only from an earlier connect().  NULL: none, or no memory. */
 static __always_inline struct weir_socket *remember(struct bpf_sock *sk, const struct weir_workload *workload,
@@ -84,6 +81,7 @@ static __always_inline struct weir_socket *remember(struct bpf_sock *sk, const s
 	__builtin_memcpy(socket->origin, attempt->destination.bytes, sizeof(socket->origin));
 	socket->origin_port = attempt->destination_port;
 	socket->started_ns = bpf_ktime_get_ns();
+	socket->door = (struct weir_door){};
 	if (attempt->protocol == IPPROTO_TCP)
 		remember_mptcp(sk, socket);
 	return socket;
@@ -136,25 +134,6 @@ static __always_inline int pass(struct bpf_sock_addr *ctx, bool six, struct bpf_
 	return PROCEED;
 }
 
-/* See that an unbound socket reaches the target from the source that its origin's route gives. */
-static __always_inline void choose_source(struct bpf_sock_addr *ctx, bool six, struct bpf_sock *sk,
-					  struct weir_socket *socket, const union address *source,
-					  __be16 port, union address *target)
-{
-	__u8 protocol = ctx->type == SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP;
-	union address bound;
-
-	read_local_address(sk, &bound);
-	if (is_same_address(&bound, source))
-		return; /* from an earlier connect() of this socket */
-	if (!bind_source(ctx, six, source))
-		socket->flags |= WEIR_SOCKET_BOUND;
-	else if (is_listening(ctx, source, port, protocol))
-		/* The application has bound a port and no address.  On the way to the source itself the
-		 * kernel chooses that source; a proxy on the loopback address only sees 127.0.0.1. */
-		*target = *source;
-}
-
 static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct bpf_sock *sk,
 				    const struct weir_workload *workload, const struct weir_policy *policy,
 				    struct attempt *attempt, const struct weir_route *route,
@@ -173,6 +152,7 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 		target = attempt->destination;
 
 	__be16 port = find_port(ctx, workload, policy, attempt->protocol, &target, decision);
+	struct weir_door door = {};
 
 	if (decision->verdict == WEIR_VERDICT_DIRECT)
 		return pass(ctx, six, sk, workload, attempt, route, decision);
@@ -197,8 +177,30 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 		return REFUSE;
 	}
 	socket->process = current_process();
-	if (is_unspecified(&attempt->source) && route && route->flags & WEIR_ROUTE_SOURCE)
-		choose_source(ctx, six, sk, socket, (const union address *)route->source, port, &target);
+
+	bool is_spread = attempt->protocol == IPPROTO_TCP && workload->flags & WEIR_WORKLOAD_STEERED &&
+			 !(policy->flags & WEIR_POLICY_TRANSPARENT) && is_loopback(&target) &&
+			 find_door(attempt->netns, &target, port, &door);
+	bool is_scarce = attempt->protocol == IPPROTO_TCP &&
+			 (sk->src_port || is_crowded(workload->share, workload->id, socket->started_ns));
+
+	if (is_unspecified(&attempt->source) && route && route->flags & WEIR_ROUTE_SOURCE) {
+		attempt->source = *(const union address *)route->source;
+		choose_source(ctx, six, sk, socket, &attempt->source, port, is_spread, &target);
+	}
+	if (is_spread) {
+		__be16 spread = spread_port(&attempt->destination, attempt->destination_port);
+
+		if (has_two_ends(sk, &attempt->source, &target, spread)) {
+			socket->door = door;
+			port = spread;
+		}
+	} else if (is_scarce && !(policy->flags & WEIR_POLICY_TRANSPARENT) &&
+		   spread_address(ctx, attempt, port, &target)) {
+		socket->door = (struct weir_door){ .port = port };
+	}
+	if (is_scarce)
+		watch_attempt(ctx, sk);
 	if (policy->flags & WEIR_POLICY_SOCKET_NAME)
 		socket->flags |= WEIR_SOCKET_NAMED;
 	count(workload->id, WEIR_OUTBOUND, decision->verdict, decision->reason, attempt->protocol);

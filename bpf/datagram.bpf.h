@@ -27,6 +27,17 @@ static __always_inline bool push_origin(struct bpf_sock *sk, const struct attemp
 	return true;
 }
 
+/* A connected socket hears from its peer alone.  Its peer may be the proxy at the socket's own address. */
+static __always_inline void keep_peer(struct bpf_sock *sk, __be16 port, union address *target)
+{
+	union address local, peer;
+
+	read_local_address(sk, &local);
+	read_peer_address(sk, &peer);
+	if (sk->dst_port == port && is_same_address(&local, &peer))
+		*target = peer;
+}
+
 /* Send this datagram to the proxy.  false: there is no memory to keep its origin.  The decision is changed when
  * there is no proxy for it. */
 static __always_inline bool redirect_datagram(struct bpf_sock_addr *ctx, bool six, struct bpf_sock *sk,
@@ -47,6 +58,7 @@ static __always_inline bool redirect_datagram(struct bpf_sock_addr *ctx, bool si
 		return true;
 	if (!push_origin(sk, attempt))
 		return false;
+	keep_peer(sk, port, &target);
 	write_user_address(ctx, six, &target, port);
 	if (is_unspecified(&attempt->source) && route && route->flags & WEIR_ROUTE_SOURCE)
 		write_message_source(ctx, six, (const union address *)route->source);
@@ -70,7 +82,7 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
 	attempt.mark = sk->mark;
 	attempt.destination_port = port_of(ctx->user_port);
 	read_user_address(ctx, six, &attempt.destination);
-	read_local_address(sk, &attempt.source);
+	read_message_source(ctx, six, &attempt.source);
 	read_owner(sk, &attempt);
 	attempt.by_proxy_cgroup = is_proxy_cgroup(workload, policy, ctx);
 

@@ -81,6 +81,13 @@ static __always_inline void record_inbound(struct bpf_sock_ops *ctx, struct bpf_
 	watch_states(ctx);
 }
 
+/* Whether both ends can only be of one namespace: it may have been spread. */
+static __always_inline bool is_inside(const struct weir_tuple *tuple)
+{
+	return is_loopback((const union address *)tuple->local) ||
+	       is_same_address((const union address *)tuple->local, (const union address *)tuple->remote);
+}
+
 /* An accepted end is established; accept() has not returned yet. */
 static __noinline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
@@ -92,6 +99,8 @@ static __noinline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_sock *sk
 	if (!pod && !was_sent)
 		return;
 	read_tuple(ctx, &tuple);
+	if (pod)
+		was_sent |= is_inside(&tuple);
 	if (!(was_sent && take_origin(ctx, sk, &tuple)) && pod)
 		record_inbound(ctx, sk, &tuple, pod);
 	if (pod && pod->acceleration)
@@ -134,10 +143,13 @@ static __noinline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	const struct weir_policy *policy = pod ? find_policy(pod->policy) : NULL;
 	struct weir_tuple tuple = {};
 
-	if (!policy || !is_steered_to(pod, policy, key.port))
+	if (!policy)
+		return;
+	read_tuple(ctx, &tuple);
+	note_door(ctx, pod, policy, (union address *)tuple.local, key);
+	if (!is_steered_to(pod, policy, key.port))
 		return;
 	/* Traffic from outside never reaches a listener on the loopback address. */
-	read_tuple(ctx, &tuple);
 	if (key.port != pod->fallback_port && is_loopback((union address *)tuple.local))
 		return;
 	mark_taker(sk, key.port == pod->fallback_port);
@@ -156,6 +168,10 @@ static __noinline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	volatile struct bpf_sock_ops *from = ctx;
 	__u32 new_state = from->args[1];
+
+	if (new_state == BPF_TCP_SYN_SENT)
+		return;
+
 	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 
 	if (socket && new_state == BPF_TCP_ESTABLISHED)

@@ -71,7 +71,8 @@ static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 
 	if (!socket)
 		return;
-	watch_states(ctx);
+	if (!(ctx->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG))
+		watch_states(ctx);
 	socket->flags |= WEIR_SOCKET_CONNECTED;
 	if (socket->verdict == WEIR_VERDICT_DIRECT && !(socket->flags & WEIR_SOCKET_BORROWED))
 		return;
@@ -85,7 +86,11 @@ static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	origin.isn = tcp ? PEEK(tcp, write_seq) : 0;
 	origin.share = socket->share;
 	origin.process = socket->process;
-	note_target(tuple.remote_port);
+	origin.door = socket->door;
+	note_source_port(socket->share, socket->workload, tuple.local_port);
+	/* Sockets of pods look for what was spread over ports by themselves; nobody else has to, for all these. */
+	if (!origin.door.family)
+		note_target(tuple.remote_port);
 	note_client(&tuple, origin.isn);
 	/* connect() has asked, too; but a socket that puts its SYN off (TCP_FASTOPEN_CONNECT) comes when it likes. */
 	if (!may_shake_hands(socket->share, socket->workload))
@@ -149,6 +154,7 @@ static __always_inline bool take_origin(struct bpf_sock_ops *ctx, struct bpf_soc
 	socket->reason = origin->reason;
 	__builtin_memcpy(socket->origin, origin->address, sizeof(socket->origin));
 	socket->origin_port = origin->port;
+	socket->door = origin->door;
 	forget_origin(&client, origin);
 	return true;
 }

@@ -29,9 +29,9 @@ static __always_inline struct bpf_sock *find_listener(__be16 port, __u16 family)
 	return NULL;
 }
 
-static __always_inline bool steer(struct bpf_sk_lookup *ctx, __be16 port, __u16 family)
+/* Gives the connection to a listener, which may be NULL, and lets go of it. */
+static __always_inline bool assign(struct bpf_sk_lookup *ctx, struct bpf_sock *listener)
 {
-	struct bpf_sock *listener = find_listener(port, family);
 	long error;
 
 	if (!listener)
@@ -39,6 +39,23 @@ static __always_inline bool steer(struct bpf_sk_lookup *ctx, __be16 port, __u16 
 	error = bpf_sk_assign(ctx, listener, 0);
 	bpf_sk_release(listener);
 	return !error;
+}
+
+static __always_inline bool steer(struct bpf_sk_lookup *ctx, __be16 port, __u16 family)
+{
+	return assign(ctx, find_listener(port, family));
+}
+
+static __always_inline bool steer_to_door(struct bpf_sk_lookup *ctx, const struct weir_door *door)
+{
+	struct weir_listener key = {
+		.netns = weir_netns,
+		.port = door->port,
+		.family = door->family,
+		.slot = door->slot,
+	};
+
+	return assign(ctx, bpf_map_lookup_elem(&weir_listeners, &key));
 }
 
 /* An IPv4 connection may go to an IPv6 listener that takes both. */
@@ -85,7 +102,7 @@ static __always_inline bool is_borrowed(const struct weir_policy *policy, const 
 
 /*
  * When: a packet of the namespace meets no established connection: a SYN.
- * Reads: weir_pods, the maps of policy.bpf.h, weir_listeners.
+ * Reads: weir_origins, weir_pods, the maps of policy.bpf.h, weir_listeners.
  * Writes: the socket that takes the connection.
  * Returns: SK_PASS, go on with that socket or the kernel's own look-up;
  * SK_DROP, nobody listens (the kernel answers a SYN with RST).
@@ -94,15 +111,23 @@ SEC("sk_lookup")
 int weir_sk_lookup(struct bpf_sk_lookup *ctx)
 {
 	__u64 netns = weir_netns;
-	struct weir_workload *pod = find_pod(netns);
 	struct attempt attempt = {};
 
-	if (!pod || ctx->protocol != IPPROTO_TCP)
+	if (ctx->protocol != IPPROTO_TCP)
 		return SK_PASS;
-
-	const struct weir_policy *policy = find_policy(pod->policy);
-
 	read_attempt(ctx, &attempt);
+
+	struct weir_origin *inside = find_inside(&attempt);
+
+	if (inside && !inside->door.family)
+		return SK_PASS;
+	/* Whoever else listens at that port was not asked for. */
+	if (inside)
+		return steer_to_door(ctx, &inside->door) ? SK_PASS : SK_DROP;
+
+	struct weir_workload *pod = find_pod(netns);
+	const struct weir_policy *policy = pod ? find_policy(pod->policy) : NULL;
+
 	if (!policy || is_from_inside(netns, &attempt) || is_borrowed(policy, &attempt))
 		return SK_PASS;
 

@@ -23,6 +23,8 @@
 #define SOL_IPV6 41
 #define TCP_USER_TIMEOUT 18
 #define TCP_NOTSENT_LOWAT 25
+#define TCP_BPF_SOCK_OPS_CB_FLAGS 1008 /* Linux 6.13 */
+#define WEIR_ENOENT 2
 #define WEIR_EEXIST 17
 #define SO_ORIGINAL_DST 80 /* IP6T_SO_ORIGINAL_DST has the same number */
 
@@ -104,9 +106,14 @@ struct tcp_sock {
 	__u32 rcv_nxt;
 	__u32 copied_seq; /* the next byte that a reader gets from the stack */
 	__u32 write_seq; /* the next byte that a writer gives to the stack */
+	__u64 bytes_acked; /* with the SYN, of the end that called connect() */
+	__u64 bytes_sent; /* payload, that of retransmissions again */
+	__u64 bytes_retrans;
+	__u32 snd_nxt;
 	__u32 snd_una; /* the first byte that the peer has not acknowledged */
 	__u32 notsent_lowat; /* TCP_NOTSENT_LOWAT, in bytes */
 	bool is_mptcp;
+	__u8 bpf_sock_ops_cb_flags;
 };
 struct list_head {
 	struct list_head *next;

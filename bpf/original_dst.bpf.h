@@ -23,8 +23,36 @@ static __always_inline bool find_handshake(struct bpf_sock *sk, __u64 netns, uni
 }
 
 /*
- * The origin of a socket: what its storage says, or the handshake's entry, or,
- * for a connection that came in by inbound.bpf.h, its own local address.
+ * Whether a socket that nothing is known of has called connect().  What has
+ * left it and what was acknowledged differ by what is in flight and, at this
+ * end only, by the SYN (net/ipv4/tcp_output.c, tcp_snd_una_update).
+ */
+static __always_inline bool is_caller(struct bpf_sock *sk)
+{
+	struct tcp_sock *tcp = bpf_rdonly_cast ? tcp_of(sk) : NULL;
+	bool has_sent_fin = sk->state != BPF_TCP_ESTABLISHED && sk->state != BPF_TCP_CLOSE_WAIT &&
+			    sk->state != BPF_TCP_CLOSE && sk->state != BPF_TCP_SYN_SENT;
+
+	if (!tcp)
+		return false;
+	if (sk->state == BPF_TCP_SYN_SENT)
+		return true;
+	return PEEK(tcp, bytes_acked) + (PEEK(tcp, snd_nxt) - PEEK(tcp, snd_una)) +
+		       PEEK(tcp, bytes_retrans) ==
+	       PEEK(tcp, bytes_sent) + has_sent_fin + 1;
+}
+
+/* netfilter's word for a socket without a connection, where netfilter itself is not loaded. */
+static __always_inline void answer_no_entry(struct bpf_sockopt *ctx)
+{
+	if (ctx->retval && bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_set_retval))
+		bpf_set_retval(-WEIR_ENOENT);
+}
+
+/*
+ * The origin of a socket: what its storage says, or the handshake's entry, or
+ * what it has called, or, of a connection that came in by inbound.bpf.h, its
+ * own local address.
  */
 static __always_inline bool find_origin(struct bpf_sockopt *ctx, struct bpf_sock *sk, union address *address,
 					__be16 *port)
@@ -32,6 +60,12 @@ static __always_inline bool find_origin(struct bpf_sockopt *ctx, struct bpf_sock
 	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 	__u64 netns = bpf_get_netns_cookie(ctx);
 
+	/* Listening, not connected yet, or no longer. */
+	if (sk->state == BPF_TCP_LISTEN || !sk->dst_port) {
+		if (find_pod(netns))
+			answer_no_entry(ctx);
+		return false;
+	}
 	if (!socket && find_handshake(sk, netns, address, port))
 		return true;
 	/* netfilter has answered for a connection from outside: nftables rules of Weir's or of others
@@ -45,10 +79,15 @@ static __always_inline bool find_origin(struct bpf_sockopt *ctx, struct bpf_sock
 		return true;
 	}
 	/* netfilter answers for every tracked connection, so a pod's untouched ones have an origin too. */
-	if (sk->state == BPF_TCP_LISTEN || !find_pod(netns))
+	if (!find_pod(netns))
 		return false;
-	read_local_address(sk, address);
-	*port = bpf_htons((__u16)sk->src_port);
+	if (is_caller(sk)) {
+		read_peer_address(sk, address);
+		*port = sk->dst_port;
+	} else {
+		read_local_address(sk, address);
+		*port = bpf_htons((__u16)sk->src_port);
+	}
 	return true;
 }
 
@@ -135,10 +174,19 @@ static __always_inline int on_getsockname(struct bpf_sock_addr *ctx, bool six)
 {
 	struct bpf_sock *sk = ctx->sk;
 	struct weir_socket *socket = sk ? bpf_sk_storage_get(&weir_socks, sk, 0, 0) : NULL;
-	union address peer;
+	union address local, peer;
 
 	if (!socket || !(socket->flags & WEIR_SOCKET_ACCEPTED))
 		return 1;
+	if (socket->door.port) {
+		/* Where a REDIRECT would have landed. */
+		read_local_address(sk, &local);
+		if (is_ipv4(&local))
+			map_ipv4(&local, bpf_htonl(0x7f000001));
+		else
+			local = (union address){ .words[3] = bpf_htonl(1) };
+		write_user_address(ctx, six, &local, socket->door.port);
+	}
 	if (socket->flags & WEIR_SOCKET_NAMED)
 		write_user_address(ctx, six, (union address *)socket->origin, socket->origin_port);
 	if (socket->flags & WEIR_SOCKET_LANDED) {
@@ -154,8 +202,10 @@ static __always_inline int on_getsockname(struct bpf_sock_addr *ctx, bool six)
 
 /*
  * When: getsockname() of any socket below the cgroup.
- * Reads: weir_socks.  Writes: the address a proxy gets that takes it for the
- * origin, as HAProxy does over IPv6 (a workload with originFrom: getsockname).
+ * Reads: weir_socks.
+ * Writes: the address that a proxy gets: where it listens, of a connection that
+ * was spread; the origin, for one that takes it for that, as HAProxy does over
+ * IPv6 (a workload with originFrom: getsockname).
  * Returns: 1; nothing else is allowed.
  */
 SEC("cgroup/getsockname4")

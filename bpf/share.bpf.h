@@ -23,6 +23,30 @@ static __always_inline bool may_shake_hands(__u32 index, __u32 workload)
 	return !share || share->handshakes < WEIR_SHARE_HANDSHAKES;
 }
 
+/*
+ * The kernel gives connections source ports of one parity while it finds any,
+ * those of net.ipv4.ip_local_port_range's first (net/ipv4/inet_hashtables.c,
+ * __inet_hash_connect).  An odd one tells that half of them are taken, for a
+ * destination at least; where the range begins at an odd one it tells nothing.
+ */
+static __always_inline void note_source_port(__u32 index, __u32 workload, __be16 port)
+{
+	struct weir_share *share;
+
+	if (!(bpf_ntohs(port) & 1))
+		return;
+	share = share_of(index, workload);
+	if (share)
+		share->crowded = bpf_ktime_get_ns() >> WEIR_CROWDED_WINDOW;
+}
+
+static __always_inline bool is_crowded(__u32 index, __u32 workload, __u64 now)
+{
+	struct weir_share *share = share_of(index, workload);
+
+	return share && share->crowded && (__u32)(now >> WEIR_CROWDED_WINDOW) - share->crowded <= 1;
+}
+
 /* Ends a handshake, whose entry `origin` is. */
 static __always_inline void forget_origin(const struct weir_tuple *tuple, const struct weir_origin *origin)
 {

@@ -18,30 +18,46 @@ static __always_inline bool find_target(const struct weir_policy *policy, __u8 v
 	return target->halves[0] || target->halves[1];
 }
 
-/* Whether somebody listens at an address of this namespace. */
-static __always_inline bool is_listening(struct bpf_sock_addr *ctx, const union address *address, __be16 port,
-					 __u8 protocol)
+/* The state (BPF_TCP_*) of the socket that a packet from `source` would meet at an address of this namespace; 0: none. */
+static __always_inline __u32 state_of(struct bpf_sock_addr *ctx, const union address *source,
+				      __be16 source_port, const union address *address, __be16 port,
+				      __u8 protocol)
 {
 	struct bpf_sock_tuple tuple = {};
-	struct bpf_sock *listener;
+	struct bpf_sock *found;
 	__u32 size = sizeof(tuple.ipv4);
+	__u32 state;
 
 	if (is_ipv4(address)) {
+		tuple.ipv4.saddr = source->words[3];
+		tuple.ipv4.sport = source_port;
 		tuple.ipv4.daddr = address->words[3];
 		tuple.ipv4.dport = port;
 	} else {
+		__builtin_memcpy(tuple.ipv6.saddr, source->words, sizeof(tuple.ipv6.saddr));
+		tuple.ipv6.sport = source_port;
 		__builtin_memcpy(tuple.ipv6.daddr, address->words, sizeof(tuple.ipv6.daddr));
 		tuple.ipv6.dport = port;
 		size = sizeof(tuple.ipv6);
 	}
 	if (protocol == IPPROTO_UDP)
-		listener = bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+		found = bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
 	else
-		listener = bpf_sk_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-	if (!listener)
-		return false;
-	bpf_sk_release(listener);
-	return true;
+		found = bpf_sk_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!found)
+		return 0;
+	state = found->state;
+	bpf_sk_release(found);
+	return state;
+}
+
+/* Whether somebody listens at an address of this namespace. */
+static __always_inline bool is_listening(struct bpf_sock_addr *ctx, const union address *address, __be16 port,
+					 __u8 protocol)
+{
+	union address anybody = {};
+
+	return state_of(ctx, &anybody, 0, address, port, protocol);
 }
 
 /*

@@ -1,9 +1,10 @@
 import CWeirABI
 import CWeirBPF
 import Glibc
+import WeirCore
 
-/// Finds listeners of a namespace that are older than Weir's programs, and puts them where inbound connections are
-/// steered to. `BPF_SOCK_OPS_TCP_LISTEN_CB` has seen the others.
+/// Finds listeners of a namespace that are older than Weir's programs, and puts them where inbound connections, and
+/// those of its own that are spread, are steered to. `BPF_SOCK_OPS_TCP_LISTEN_CB` has seen the others.
 ///
 /// A socket of another process can be put there only by whoever has a descriptor of it, and a second descriptor keeps
 /// a socket open that its owner closes. So no other socket than a missing listener is ever taken. (An iterator over
@@ -15,23 +16,46 @@ public enum ListenerAdoption {
         public var notFound = 0
     }
 
+    /// A listener that is to be taken, and the entries of `weir_listeners` that it is to have.
+    private struct Missing {
+        let listener: SocketDiagnosis.Listener
+        /// At which inbound connections are steered to it.
+        var inboundPort: UInt16?
+        var door: weir_listener?
+    }
+
     /// A pod has as many processes and descriptors as it likes; others wait behind it.
     private static let patience = Duration.milliseconds(500)
 
-    /// - Parameter port: the proxy's inbound port, in host order.
+    /// - Parameters:
+    ///   - inbound: the ports that connections from outside are steered to, in host order.
+    ///   - doors: the ports that the namespace's own connections are sent to.
     public static func adopt(
-        port: UInt16, in namespace: borrowing NetworkNamespace, _ maps: Maps
+        inbound: Set<UInt16>, doors: Set<UInt16>, in namespace: borrowing NetworkNamespace, _ maps: Maps
     ) throws(BPFError) -> Outcome {
-        var missing: [UInt32: SocketDiagnosis.Listener] = [:]
-        for family in [AF_INET, AF_INET6] {
-            let listeners = try namespace.enter { () throws(BPFError) in
-                try SocketDiagnosis.listeners(port: port, family: family)
+        var missing: [UInt32: Missing] = [:]
+        for port in inbound.union(doors) {
+            for family in [AF_INET, AF_INET6] {
+                let listeners = try namespace.enter { () throws(BPFError) in
+                    try SocketDiagnosis.listeners(port: port, family: family)
+                }
+                if inbound.contains(port) {
+                    // Reading a sockhash gives the cookies of its sockets: those that are there already, from listen()
+                    // or an earlier agent, must not take another slot. Traffic from outside never reaches the loopback
+                    // address.
+                    let present = try present(port, UInt16(family), namespace.cookie, maps)
+                    let others = listeners.filter { !$0.isLoopback && !present.contains($0.cookie) }
+                    for one in others.prefix(Int(WEIR_LISTENER_SLOTS) - present.count) {
+                        missing[one.inode] = Missing(listener: one, inboundPort: port)
+                    }
+                }
+                guard doors.contains(port) else { continue }
+                for one in listeners {
+                    guard let door = door(of: one, port: port, namespace.cookie) else { continue }
+                    let present: UInt64? = try maps.listeners.value(of: door)
+                    if present == nil { missing[one.inode, default: Missing(listener: one)].door = door }
+                }
             }
-            // Reading a sockhash gives the cookies of its sockets: those that are there already, from listen() or an
-            // earlier agent, must not take another slot. Traffic from outside never reaches the loopback address.
-            let present = try present(port, UInt16(family), namespace.cookie, maps)
-            let others = listeners.filter { !$0.isLoopback && !present.contains($0.cookie) }
-            for one in others.prefix(Int(WEIR_LISTENER_SLOTS) - present.count) { missing[one.inode] = one }
         }
         var outcome = Outcome()
         if missing.isEmpty { return outcome }
@@ -41,16 +65,30 @@ public enum ListenerAdoption {
         for limit in [1024, Int.max] {
             for pid in processes where !missing.isEmpty && ContinuousClock.now < end {
                 for (number, inode) in descriptors(of: pid, for: missing, first: limit, until: end) {
-                    guard let listener = missing[inode], let taken = take(pid, number, listener) else { continue }
-                    try mark(taken.raw, maps)
-                    try store(taken.raw, port: port, listener, namespace.cookie, maps)
+                    guard let one = missing[inode], let taken = take(pid, number, one.listener) else { continue }
+                    if let port = one.inboundPort {
+                        try mark(taken.raw, maps)
+                        try store(taken.raw, port: port, one.listener, namespace.cookie, maps)
+                    }
+                    if let door = one.door { try store(taken.raw, door, maps) }
                     missing[inode] = nil
                     outcome.adopted += 1
                 }
             }
         }
-        outcome.notFound = missing.count
+        outcome.notFound = missing.values.count { $0.inboundPort != nil }
         return outcome
+    }
+
+    /// Where `note_door()` puts it.
+    private static func door(
+        of listener: SocketDiagnosis.Listener, port: UInt16, _ cookie: UInt64
+    ) -> weir_listener? {
+        guard let address = listener.address, address.isLoopback || address.isUnspecified else { return nil }
+        let slot = address.isLoopback ? WEIR_DOOR_LOOPBACK : WEIR_DOOR_ANY
+        return weir_listener(
+            netns: cookie, port: port.bigEndian, family: address.isIPv4 ? UInt16(AF_INET) : listener.family,
+            slot: slot.rawValue)
     }
 
     static func pids() -> [Int32] {
@@ -70,7 +108,7 @@ public enum ListenerAdoption {
 
     /// - Returns: a descriptor for each of the sockets that are looked for and are there.
     private static func descriptors(
-        of pid: Int32, for wanted: [UInt32: SocketDiagnosis.Listener], first limit: Int,
+        of pid: Int32, for wanted: [UInt32: Missing], first limit: Int,
         until end: ContinuousClock.Instant
     ) -> [(number: Int32, inode: UInt32)] {
         var found: [UInt32: Int32] = [:]
@@ -108,11 +146,21 @@ public enum ListenerAdoption {
         _ descriptor: Int32, port: UInt16, _ listener: SocketDiagnosis.Listener, _ cookie: UInt64, _ maps: Maps
     ) throws(BPFError) {
         for slot in 0..<UInt32(WEIR_LISTENER_SLOTS) {
-            var key = weir_listener(netns: cookie, port: port.bigEndian, family: listener.family, slot: slot)
-            var value = UInt64(descriptor)
-            let error = bpf_map_update_elem(maps.listeners.raw, &key, &value, UInt64(BPF_NOEXIST))
-            if error == 0 { return }
-            if error != -EEXIST { try check(error, "adopt a listener on port \(port) into", "weir_listeners") }
+            let key = weir_listener(netns: cookie, port: port.bigEndian, family: listener.family, slot: slot)
+            if try store(descriptor, key, maps) { return }
         }
+    }
+
+    /// - Returns: false when another listener is there.
+    @discardableResult
+    private static func store(
+        _ descriptor: Int32, _ key: weir_listener, _ maps: Maps
+    ) throws(BPFError) -> Bool {
+        var key = key
+        var value = UInt64(descriptor)
+        let error = bpf_map_update_elem(maps.listeners.raw, &key, &value, UInt64(BPF_NOEXIST))
+        if error == -EEXIST { return false }
+        try check(error, "adopt a listener on port \(UInt16(bigEndian: key.port)) into", "weir_listeners")
+        return true
     }
 }

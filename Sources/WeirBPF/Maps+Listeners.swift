@@ -7,7 +7,7 @@ extension Maps {
     public func forgetListeners(at ports: Set<UInt16>, in cookie: UInt64) throws(BPFError) {
         for port in ports {
             for family in [AF_INET, AF_INET6] {
-                for slot in 0..<UInt32(WEIR_LISTENER_SLOTS) {
+                for slot in 0..<WEIR_DOOR_END.rawValue {
                     try listeners.remove(
                         weir_listener(netns: cookie, port: port.bigEndian, family: UInt16(family), slot: slot))
                 }

@@ -10,7 +10,9 @@ public enum SocketDiagnosis {
         /// By which /proc/PID/fd names it.
         let inode: UInt32
         let family: UInt16
-        let isLoopback: Bool
+        let address: Address?
+
+        var isLoopback: Bool { address?.isLoopback ?? false }
     }
 
     /// The kernel walks its table of listeners alone, however many connections there are.
@@ -20,11 +22,10 @@ public enum SocketDiagnosis {
         request.id.idiag_sport = port.bigEndian
         var found: [Listener] = []
         let error = try ask(request, NLM_F_DUMP) { message in
-            let address = source(of: message, family)
             found.append(
                 Listener(
                     cookie: cookie(of: message), inode: message.idiag_inode, family: UInt16(family),
-                    isLoopback: address?.isLoopback ?? false))
+                    address: source(of: message, family)))
         }
         if error != 0 {
             throw BPFError(

@@ -5,19 +5,22 @@ import Glibc
 /// because a sk_lookup program has no helper that tells where it runs.
 public enum Steering {
     /// Attaches to the namespace, pinned. Where an interceptor waits, what is attached stays until it takes over.
+    /// - Returns: whether connections that this interceptor decides will find it there. A private one's do not: it has
+    ///   nowhere to keep an attachment.
+    @discardableResult
     public static func attach(
         _ namespace: borrowing NetworkNamespace, _ interceptor: Interceptor
-    ) throws(BPFError) {
-        // Private ones have nowhere to keep an attachment.
-        guard let pins = interceptor.currentPins else { return }
+    ) throws(BPFError) -> Bool {
+        guard let pins = interceptor.currentPins else { return false }
         let cookie = namespace.cookie
         let program = try interceptor.steeringPrograms().program(for: cookie)
-        if try interceptor.succession?.keep(program.descriptor, for: cookie) ?? false { return }
+        if try interceptor.succession?.keep(program.descriptor, for: cookie) ?? false { return true }
         let name = "netns/\(cookie)"
         if let present = interceptor.duplicate(name) ?? (try? pins.open(name)).map({ Descriptor(owning: $0) }),
             weir_link_update(present.raw, program.descriptor.raw) == 0
         {
-            return try interceptor.hold(present, program.descriptor.raw, as: name, pins)
+            try interceptor.hold(present, program.descriptor.raw, as: name, pins)
+            return true
         }
         pins.remove(name)
         let link = Descriptor(
@@ -25,6 +28,7 @@ public enum Steering {
                 weir_link_create(program.descriptor.raw, namespace.descriptor.raw, BPF_SK_LOOKUP), "attach",
                 "weir_sk_lookup to \(namespace.path)", advice: "inbound capture needs Linux 5.9"))
         try interceptor.hold(link, program.descriptor.raw, as: name, pins)
+        return true
     }
 
     /// Whether the namespace of a pinned attachment still exists: the kernel clears the link when it goes.

@@ -94,12 +94,20 @@ public final class WorkloadTable {
         value.role = UInt8(WEIR_ROLE_WORKLOAD.rawValue)
         value.when_proxy_down = UInt8(whenProxyDown.rawValue)
         value.fallback_port = fallbackPort.bigEndian
-        value.flags = followPassed ? WEIR_WORKLOAD_FOLLOW_PASSED.rawValue : 0
+        value.flags &= WEIR_WORKLOAD_STEERED.rawValue
+        if followPassed { value.flags |= WEIR_WORKLOAD_FOLLOW_PASSED.rawValue }
         value.acceleration = acceleration.rawValue
         value.budget = UInt32(accelerationBudget)
         if !acceleration.isEmpty { try noteAcceleration() }
         try set(key, value)
         return value.id
+    }
+
+    /// Says that `weir_sk_lookup` is in force in a workload's namespace.
+    public func setSteered(_ key: WorkloadKey) throws(BPFError) {
+        guard var value = try value(of: key) else { return }
+        value.flags |= WEIR_WORKLOAD_STEERED.rawValue
+        try set(key, value)
     }
 
     /// Registers the cgroup of a workload's proxy.

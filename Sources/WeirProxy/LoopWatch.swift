@@ -61,12 +61,14 @@ final class LoopWatch: Sendable {
         return cookie.map { cookie in
             guard let source = try? Endpoint(parsing: flow.source.text),
                 let target = try? Endpoint(parsing: local.text),
-                let owner = SocketDiagnosis.cookie(ofConnectionFrom: source, to: target)
-            else {
-                // Behind a NAT rule the socket's own ends are those of the flow, which no other socket has.
-                return true
-            }
-            return owner == cookie
+                let origin = try? Endpoint(parsing: flow.origin.text)
+            else { return true }
+            if let owner = SocketDiagnosis.cookie(ofConnectionFrom: source, to: target) { return owner == cookie }
+            // Behind a NAT rule the socket's own ends are those of the flow, which no other socket has. They are so
+            // also of a dialed socket that is no loop, where a program has told the proxy another address than the
+            // one that it has accepted the connection at.
+            let isTrueName = SocketDiagnosis.cookie(ofConnectionFrom: target, to: source) != nil
+            return isTrueName || SocketDiagnosis.cookie(ofConnectionFrom: source, to: origin) != cookie
         }.flatMapErrorThrowing { _ in false }  // it has closed: what it was the other end of ends, too
     }
 }

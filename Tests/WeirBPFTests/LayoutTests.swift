@@ -23,7 +23,7 @@ import Testing
         "weir_flow": MemoryLayout<weir_flow>.size, "weir_settings": MemoryLayout<weir_settings>.size,
         "weir_attempt": MemoryLayout<weir_attempt>.size, "weir_path_key": MemoryLayout<weir_path_key>.size,
         "weir_path_count": MemoryLayout<weir_path_count>.size, "weir_end": MemoryLayout<weir_end>.size,
-        "weir_side": MemoryLayout<weir_side>.size,
+        "weir_side": MemoryLayout<weir_side>.size, "weir_door": MemoryLayout<weir_door>.size,
         "weir_pair": MemoryLayout<weir_pair>.size,
     ]
 

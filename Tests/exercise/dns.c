@@ -11,7 +11,7 @@
 
 struct query {
 	const char *kind, *name;
-	struct endpoint server, second, source;
+	struct endpoint server, second, source, pktinfo;
 	int milliseconds;
 
 	int fd;
@@ -33,11 +33,37 @@ static bool is(const struct query *q, const char *kind)
 	return !strcmp(q->kind, kind);
 }
 
+union control {
+	struct cmsghdr header;
+	char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+};
+
+/* IP_PKTINFO or IPV6_PKTINFO: this datagram's own source. */
+static void set_source(struct msghdr *message, union control *control, const struct endpoint *source)
+{
+	bool four = source->any.sa_family == AF_INET;
+	size_t size = four ? sizeof(struct in_pktinfo) : sizeof(struct in6_pktinfo);
+
+	memset(control, 0, sizeof(*control));
+	control->header.cmsg_level = four ? SOL_IP : SOL_IPV6;
+	control->header.cmsg_type = four ? IP_PKTINFO : IPV6_PKTINFO;
+	control->header.cmsg_len = CMSG_LEN(size);
+	if (four)
+		((struct in_pktinfo *)CMSG_DATA(&control->header))->ipi_spec_dst = source->ipv4.sin_addr;
+	else
+		((struct in6_pktinfo *)CMSG_DATA(&control->header))->ipi6_addr = source->ipv6.sin6_addr;
+	message->msg_control = control;
+	message->msg_controllen = CMSG_SPACE(size);
+}
+
 static bool send_by_message(const struct query *q, struct iovec *data, const struct endpoint *to)
 {
 	struct mmsghdr message = {.msg_hdr = {.msg_iov = data, .msg_iovlen = 1}};
+	union control control;
 	int result;
 
+	if (q->pktinfo.length)
+		set_source(&message.msg_hdr, &control, &q->pktinfo);
 	message.msg_hdr.msg_name = (void *)&to->any;
 	message.msg_hdr.msg_namelen = to->length;
 	if (is(q, "sendmmsg"))
@@ -190,6 +216,7 @@ int dns_command(int argc, char **argv)
 		{"second", required_argument, NULL, '2'},
 		{"name", required_argument, NULL, 'n'},
 		{"source", required_argument, NULL, 's'},
+		{"pktinfo", required_argument, NULL, 'p'},
 		{"timeout", required_argument, NULL, 'w'},
 		{"mapped", no_argument, NULL, 'm'},
 		{0},
@@ -205,6 +232,7 @@ int dns_command(int argc, char **argv)
 		case '2': second = optarg; break;
 		case 'n': q.name = optarg; break;
 		case 's': q.source = need_address(optarg, 0); break;
+		case 'p': q.pktinfo = need_address(optarg, 0); break;
 		case 'w': q.milliseconds = (int)parse_number(optarg, 1, 600000); break;
 		case 'm': mapped = true; break;
 		default: return 64;
@@ -226,6 +254,7 @@ int dns_command(int argc, char **argv)
 		q.server = map_endpoint(q.server);
 		q.second = second ? map_endpoint(q.second) : q.second;
 		q.source = q.source.length ? map_endpoint(q.source) : q.source;
+		q.pktinfo = q.pktinfo.length ? map_endpoint(q.pktinfo) : q.pktinfo;
 	}
 	q.fd = socket(q.server.any.sa_family, is(&q, "tcp") ? SOCK_STREAM : SOCK_DGRAM, 0);
 	if (q.fd < 0 || (q.source.length && bind(q.fd, &q.source.any, q.source.length)))

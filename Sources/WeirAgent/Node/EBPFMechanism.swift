@@ -76,26 +76,29 @@ final class EBPFMechanism {
         var ports = [resolved.policy.inboundPort]
         // What comes in by a virtual interface goes to the outbound port.
         if !resolved.policy.interfaces.isEmpty { ports.append(resolved.policy.outboundPort) }
-        for port in isEmpty ? [] : ports.compactMap(\.self) {
-            adoptListeners(of: resolved, port, in: namespace)
-        }
-        try Steering.attach(namespace, interceptor)
+        if !isEmpty { adoptListeners(of: resolved, inbound: Set(ports.compactMap(\.self)), in: namespace) }
+        if try Steering.attach(namespace, interceptor) { try table.setSteered(resolved.key) }
     }
 
     /// What a pod does to be searched for long, or in vain, costs it connections from outside, and nobody else.
     private func adoptListeners(
-        of resolved: ResolvedWorkload, _ port: UInt16, in namespace: borrowing NetworkNamespace
+        of resolved: ResolvedWorkload, inbound ports: Set<UInt16>, in namespace: borrowing NetworkNamespace
     ) {
         let name = resolved.workload.name
+        let policy = resolved.policy
+        let doors = Set([policy.outboundPort, policy.inboundPort, policy.dnsPort].compactMap(\.self))
         do {
-            let outcome = try ListenerAdoption.adopt(port: port, in: namespace, interceptor.maps)
+            let outcome = try ListenerAdoption.adopt(
+                inbound: ports, doors: doors, in: namespace, interceptor.maps)
             if outcome.adopted > 0 {
                 logger.info("listeners adopted", metadata: ["workload": "\(name)", "count": "\(outcome.adopted)"])
             }
             if outcome.notFound > 0 {
                 logger.warning(
                     "older listeners of the proxy were not found in time; restart it if inbound connections fail",
-                    metadata: ["workload": "\(name)", "port": "\(port)", "count": "\(outcome.notFound)"])
+                    metadata: [
+                        "workload": "\(name)", "ports": "\(ports.sorted())", "count": "\(outcome.notFound)",
+                    ])
             }
         } catch {
             logger.error("older listeners not looked for", metadata: ["workload": "\(name)", "error": "\(error)"])
@@ -105,8 +108,9 @@ final class EBPFMechanism {
     /// Forgets listeners of the proxy at the ports that it had with an earlier policy.
     func forgetListeners(of resolved: ResolvedWorkload, with earlier: CompiledPolicy) throws(BPFError) {
         let policy = resolved.policy
-        let present = Set([policy.inboundPort, policy.outboundPort].compactMap(\.self))
-        let old = Set([earlier.inboundPort, earlier.outboundPort].compactMap(\.self)).subtracting(present)
+        let present = Set([policy.inboundPort, policy.outboundPort, policy.dnsPort].compactMap(\.self))
+        let earlierPorts = Set([earlier.inboundPort, earlier.outboundPort, earlier.dnsPort].compactMap(\.self))
+        let old = earlierPorts.subtracting(present)
         if !old.isEmpty { try interceptor.maps.forgetListeners(at: old, in: resolved.cookie) }
     }
 

@@ -16,6 +16,17 @@ struct weir_tuple {
 	__u32 pad;
 };
 
+/*
+ * Where a connection that is spread (spread.bpf.h) really goes: a port, 0 when
+ * it is not spread; when it is spread over ports, an entry of weir_listeners,
+ * without its namespace.
+ */
+struct weir_door {
+	__be16 port;
+	__u8 family;	/* 0: it goes to that port, at another loopback address */
+	__u8 slot;
+};
+
 /* Value of weir_targets: 1 for each port, in host order, that a connection with an origin was ever sent to. */
 struct weir_targets {
 	__u8 ports[65536];
@@ -32,6 +43,7 @@ struct weir_origin {
 	__u32 isn;		/* the client's initial sequence number */
 	__u32 share;		/* weir_workload.share */
 	__u32 process;		/* weir_socket.process of the client */
+	struct weir_door door;
 };
 
 /* Value of weir_clients: who sent the SYN with this sequence number. */
@@ -69,7 +81,7 @@ struct weir_socket {
 	__u32 share;		/* weir_workload.share */
 	__u64 started_ns;	/* CLOCK_MONOTONIC */
 	__u32 process;		/* of a redirected connection: who called connect(), as the initial pid namespace has it */
-	__u32 pad2;
+	struct weir_door door;
 };
 
 /* Value of weir_loops: a process that its own connections or queries come back to.  Times are CLOCK_MONOTONIC. */
@@ -92,12 +104,19 @@ struct weir_datagrams {
 	} origin[WEIR_DATAGRAM_ORIGINS];
 };
 
+/* Slots of the listeners that this namespace's own connections reach at its loopback addresses; of each the newest. */
+enum weir_door_slot {
+	WEIR_DOOR_LOOPBACK = WEIR_LISTENER_SLOTS,	/* listens on 127.0.0.0/8 or ::1 */
+	WEIR_DOOR_ANY = WEIR_LISTENER_SLOTS + 1,	/* listens on every address */
+	WEIR_DOOR_END = WEIR_LISTENER_SLOTS + 2,
+};
+
 /* Key of weir_listeners; the value is a listening socket. */
 struct weir_listener {
 	__u64 netns;
 	__be16 port;
 	__u16 family;	/* AF_INET, or AF_INET6 for one that may take both */
-	__u32 slot;	/* below WEIR_LISTENER_SLOTS */
+	__u32 slot;	/* below WEIR_LISTENER_SLOTS, or one of enum weir_door_slot */
 };
 
 #endif

@@ -43,6 +43,7 @@
 #define WEIR_CGROUP_DEPTH 24	/* levels walked from a socket's cgroup to the root */
 #define WEIR_FLOW_BYTES (1 << 20)
 #define WEIR_RECORD_WINDOW 29	/* a window is 2^29 ns: the reader looks twice a second */
+#define WEIR_CROWDED_WINDOW 36	/* 2^36 ns, a little longer than TIME_WAIT */
 #define WEIR_SHARE_RECORDS 256	/* in a window, of one workload, once half of weir_flows waits to be read */
 
 #endif

@@ -14,6 +14,7 @@ enum weir_when_proxy_down {
 
 enum weir_workload_flag {
 	WEIR_WORKLOAD_FOLLOW_PASSED = 1 << 0,	/* connections left alone get a record at their end, with bytes */
+	WEIR_WORKLOAD_STEERED = 1 << 1,	/* inbound.bpf.h is in force in its namespace */
 };
 
 enum weir_role {
@@ -54,6 +55,8 @@ struct weir_share {
 	__u32 pairs;		/* its entries of weir_pairs */
 	__u32 records;		/* that it wrote in this window while weir_flows was half full */
 	__u64 window;		/* WEIR_RECORD_WINDOW since boot */
+	__u32 crowded;		/* WEIR_CROWDED_WINDOW since boot in which a destination's source ports were running out */
+	__u32 pad;
 };
 
 /* Key of weir_routes: the namespace's own routing, as far as decisions need it.  Under cookie 0, which no namespace
