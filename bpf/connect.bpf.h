@@ -195,7 +195,8 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 		choose_source(ctx, six, sk, socket, (const union address *)route->source, port, &target);
 	if (policy->flags & WEIR_POLICY_SOCKET_NAME)
 		socket->flags |= WEIR_SOCKET_NAMED;
-	count(workload->id, WEIR_OUTBOUND, decision->verdict, decision->reason, attempt->protocol);
+	if (attempt->protocol != IPPROTO_TCP)
+		count(workload->id, WEIR_OUTBOUND, decision->verdict, decision->reason, attempt->protocol);
 	write_user_address(ctx, six, &target, port);
 	return PROCEED;
 }

@@ -58,6 +58,7 @@ public struct Reason: RawRepresentable, Hashable, Sendable, CaseIterable {
     public static let noPolicy = Reason(WEIR_REASON_NO_POLICY)
     public static let rule = Reason(WEIR_REASON_RULE)
     public static let tooManyHandshakes = Reason(WEIR_REASON_TOO_MANY_HANDSHAKES)
+    public static let proxyNotSteerable = Reason(WEIR_REASON_PROXY_NOT_STEERABLE)
 }
 
 extension Reason: CustomStringConvertible, Codable {
