@@ -30,6 +30,29 @@ static __always_inline void read_bytes(struct bpf_sock_ops *ctx, struct bpf_sock
 	*received = arrived;
 }
 
+/* Whether a connection is counted when it is known what becomes of it: those to the proxy, which may not listen. */
+static __always_inline bool is_counted_late(const struct weir_socket *socket)
+{
+	return socket->flags & WEIR_SOCKET_CONNECTED && socket->verdict != WEIR_VERDICT_DIRECT;
+}
+
+/* Nobody listens where a connection was sent to: the RST that says so has left ECONNREFUSED (net/ipv4/tcp_input.c,
+ * tcp_reset).  Where it was sent to its own destination, it is the application that does not listen. */
+static __always_inline void take_account_of_refusal(struct bpf_sock *sk, struct weir_socket *socket,
+						    const struct weir_tuple *tuple)
+{
+	struct sock *kernel = kernel_sock(sk);
+	bool is_elsewhere =
+		tuple->remote_port != socket->origin_port ||
+		!is_same_address((const union address *)tuple->remote, (const union address *)socket->origin);
+
+	if (!kernel || !is_counted_late(socket) || !is_elsewhere ||
+	    BPF_CORE_READ(kernel, sk_err) != WEIR_ECONNREFUSED)
+		return;
+	socket->verdict = WEIR_VERDICT_REFUSE;
+	socket->reason = WEIR_REASON_PROXY_DOWN_REFUSED;
+}
+
 static __always_inline void emit_flow(const struct weir_socket *socket, const struct weir_tuple *tuple,
 				      const struct weir_side *own, const struct weir_side *peer, __u8 end,
 				      __u64 sent, __u64 received)
@@ -98,12 +121,18 @@ static __always_inline void on_close(struct bpf_sock_ops *ctx, struct bpf_sock *
 		received += peer->redirected;
 	}
 
+	if (end == WEIR_FLOW_FAILED)
+		take_account_of_refusal(sk, socket, &tuple);
+
 	struct weir_counter *counter =
 		counter_of(socket->workload, socket->direction, socket->verdict, socket->reason, IPPROTO_TCP);
 
 	if (counter) {
-		if (end == WEIR_FLOW_FAILED)
+		if (end == WEIR_FLOW_FAILED) {
 			__sync_fetch_and_add(&counter->failed, 1);
+			if (is_counted_late(socket))
+				__sync_fetch_and_add(&counter->connections, 1);
+		}
 		__sync_fetch_and_add(&counter->sent_bytes, sent);
 		__sync_fetch_and_add(&counter->received_bytes, received);
 	}

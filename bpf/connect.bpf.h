@@ -203,7 +203,8 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 		watch_attempt(ctx, sk);
 	if (policy->flags & WEIR_POLICY_SOCKET_NAME)
 		socket->flags |= WEIR_SOCKET_NAMED;
-	count(workload->id, WEIR_OUTBOUND, decision->verdict, decision->reason, attempt->protocol);
+	if (attempt->protocol != IPPROTO_TCP)
+		count(workload->id, WEIR_OUTBOUND, decision->verdict, decision->reason, attempt->protocol);
 	write_user_address(ctx, six, &target, port);
 	return PROCEED;
 }

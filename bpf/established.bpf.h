@@ -50,6 +50,9 @@ static __always_inline void record_inbound(struct bpf_sock_ops *ctx, struct bpf_
 		.policy = workload->policy,
 	};
 
+	/* nftables has decided, counts, and knows the origin. */
+	if (workload->flags & WEIR_WORKLOAD_INBOUND_RULES)
+		return;
 	if (!policy || is_from_inside(tuple->netns, &attempt))
 		return;
 
@@ -142,6 +145,7 @@ static __noinline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	struct weir_workload *pod = find_pod(key.netns);
 	const struct weir_policy *policy = pod ? find_policy(pod->policy) : NULL;
 	struct weir_tuple tuple = {};
+	long error = -WEIR_EEXIST;
 
 	if (!policy)
 		return;
@@ -153,15 +157,19 @@ static __noinline void on_listen(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	if (key.port != pod->fallback_port && is_loopback((union address *)tuple.local))
 		return;
 	mark_taker(sk, key.port == pod->fallback_port);
-	for (__u32 slot = 0; slot < WEIR_LISTENER_SLOTS; slot++) {
+	for (__u32 slot = 0; slot < WEIR_LISTENER_SLOTS && error == -WEIR_EEXIST; slot++) {
 		key.slot = slot;
-		if (!bpf_sock_hash_update(ctx, &weir_listeners, &key, BPF_NOEXIST))
-			return;
+		error = bpf_sock_hash_update(ctx, &weir_listeners, &key, BPF_NOEXIST);
 	}
 	/* All taken, by a proxy that is being replaced or by more workers than slots: the newer one counts,
 	 * because the others may be about to close. */
-	key.slot = bpf_get_prandom_u32() % WEIR_LISTENER_SLOTS;
-	bpf_sock_hash_update(ctx, &weir_listeners, &key, BPF_ANY);
+	if (error == -WEIR_EEXIST) {
+		key.slot = bpf_get_prandom_u32() % WEIR_LISTENER_SLOTS;
+		error = bpf_sock_hash_update(ctx, &weir_listeners, &key, BPF_ANY);
+	}
+	/* Anything else is no lack of slots: the kernel keeps subflows of MPTCP out, or has no room. */
+	if (key.port == policy->port[WEIR_VERDICT_INBOUND])
+		pod->unsteerable = error != 0;
 }
 
 static __noinline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
@@ -174,8 +182,11 @@ static __noinline void on_state(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 
 	struct weir_socket *socket = bpf_sk_storage_get(&weir_socks, sk, 0, 0);
 
-	if (socket && new_state == BPF_TCP_ESTABLISHED)
+	if (socket && new_state == BPF_TCP_ESTABLISHED) {
 		socket->flags |= WEIR_SOCKET_ESTABLISHED;
+		if (is_counted_late(socket))
+			count(socket->workload, WEIR_OUTBOUND, socket->verdict, socket->reason, IPPROTO_TCP);
+	}
 	if (new_state == BPF_TCP_ESTABLISHED)
 		return;
 

@@ -12,38 +12,32 @@
  * so that it is all there is in it when it is set. */
 const volatile __u64 weir_netns SEC(".rodata.weir");
 
-/* Find a listener of the proxy, one of its SO_REUSEPORT group at most; the
- * kernel then spreads over the group, as BPF_SK_LOOKUP_F_NO_REUSEPORT is unset. */
-static __always_inline struct bpf_sock *find_listener(__be16 port, __u16 family)
-{
-	struct weir_listener key = { .netns = weir_netns, .port = port, .family = family };
-
-	for (__u32 slot = 0; slot < WEIR_LISTENER_SLOTS; slot++) {
-		key.slot = slot;
-
-		struct bpf_sock *listener = bpf_map_lookup_elem(&weir_listeners, &key);
-
-		if (listener)
-			return listener;
-	}
-	return NULL;
-}
-
-/* Gives the connection to a listener, which may be NULL, and lets go of it. */
+/* Gives the connection to a listener, which may be NULL, and lets go of it.  What another program has chosen counts
+ * less than the workload's policy. */
 static __always_inline bool assign(struct bpf_sk_lookup *ctx, struct bpf_sock *listener)
 {
 	long error;
 
 	if (!listener)
 		return false;
-	error = bpf_sk_assign(ctx, listener, 0);
+	error = bpf_sk_assign(ctx, listener, BPF_SK_LOOKUP_F_REPLACE);
 	bpf_sk_release(listener);
 	return !error;
 }
 
+/* Go on with a listener of the proxy, one of its SO_REUSEPORT group at most; the kernel then spreads over the group, as
+ * BPF_SK_LOOKUP_F_NO_REUSEPORT is unset.  One that takes IPv6 only is refused for IPv4 (EAFNOSUPPORT), and the next
+ * may not be. */
 static __always_inline bool steer(struct bpf_sk_lookup *ctx, __be16 port, __u16 family)
 {
-	return assign(ctx, find_listener(port, family));
+	struct weir_listener key = { .netns = weir_netns, .port = port, .family = family };
+
+	for (__u32 slot = 0; slot < WEIR_LISTENER_SLOTS; slot++) {
+		key.slot = slot;
+		if (assign(ctx, bpf_map_lookup_elem(&weir_listeners, &key)))
+			return true;
+	}
+	return false;
 }
 
 static __always_inline bool steer_to_door(struct bpf_sk_lookup *ctx, const struct weir_door *door)
@@ -126,7 +120,11 @@ int weir_sk_lookup(struct bpf_sk_lookup *ctx)
 		return steer_to_door(ctx, &inside->door) ? SK_PASS : SK_DROP;
 
 	struct weir_workload *pod = find_pod(netns);
-	const struct weir_policy *policy = pod ? find_policy(pod->policy) : NULL;
+
+	if (!pod || pod->flags & WEIR_WORKLOAD_INBOUND_RULES)
+		return SK_PASS;
+
+	const struct weir_policy *policy = find_policy(pod->policy);
 
 	if (!policy || is_from_inside(netns, &attempt) || is_borrowed(policy, &attempt))
 		return SK_PASS;
@@ -134,6 +132,7 @@ int weir_sk_lookup(struct bpf_sk_lookup *ctx)
 	attempt.policy = pod->policy;
 
 	struct decision decision = unpack(decide_inbound(policy, &attempt));
+	__u8 reason = WEIR_REASON_PROXY_NOT_STEERABLE; /* it does listen, and must not be passed by */
 
 	/* Forwarded traffic of a virtual interface, which nftables has sent here already. */
 	if (attempt.facts & WEIR_FACT_INTERFACE_VIRTUAL &&
@@ -141,11 +140,14 @@ int weir_sk_lookup(struct bpf_sk_lookup *ctx)
 		return SK_PASS;
 	if (decision.verdict == WEIR_VERDICT_DIRECT || steer_family(ctx, policy->port[decision.verdict & 7]))
 		return SK_PASS;
-	if (pod->when_proxy_down == WEIR_DOWN_DIRECT)
-		return SK_PASS;
-	if (pod->when_proxy_down == WEIR_DOWN_FALLBACK && steer_family(ctx, pod->fallback_port))
-		return SK_PASS;
-	count(pod->id, WEIR_INBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_PROXY_DOWN_REFUSED, IPPROTO_TCP);
+	if (!pod->unsteerable) {
+		if (pod->when_proxy_down == WEIR_DOWN_DIRECT)
+			return SK_PASS;
+		if (pod->when_proxy_down == WEIR_DOWN_FALLBACK && steer_family(ctx, pod->fallback_port))
+			return SK_PASS;
+		reason = WEIR_REASON_PROXY_DOWN_REFUSED;
+	}
+	count(pod->id, WEIR_INBOUND, WEIR_VERDICT_REFUSE, reason, IPPROTO_TCP);
 	return SK_DROP;
 }
 

@@ -26,6 +26,7 @@
 #define TCP_BPF_SOCK_OPS_CB_FLAGS 1008 /* Linux 6.13 */
 #define WEIR_ENOENT 2
 #define WEIR_EEXIST 17
+#define WEIR_ECONNREFUSED 111
 #define SO_ORIGINAL_DST 80 /* IP6T_SO_ORIGINAL_DST has the same number */
 
 /* include/uapi/linux/in.h, in6.h; spelt here because libc's headers clash with linux/bpf.h. */
@@ -92,6 +93,7 @@ struct sock {
 	kuid_t sk_uid;
 	void *sk_user_data; /* of a socket in a sockmap: its sk_psock, with flags in the lowest bits */
 	int sk_rx_dst_ifindex;
+	int sk_err; /* what the next call on the socket fails with */
 	__u8 sk_shutdown; /* RCV_SHUTDOWN | SEND_SHUTDOWN: close() sets both */
 };
 struct inet_sock {

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -23,6 +24,21 @@
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71 /* Linux 5.14; Debian 12's libc headers know it, older ones do not */
 #endif
+
+int weir_cgroup_open(int mount, uint64_t id)
+{
+	/* include/linux/exportfs.h: FILEID_KERNFS, a 64 bit number. */
+	enum { KERNFS = 0xfe };
+	struct {
+		struct file_handle handle;
+		uint64_t id;
+	} named = { .handle = { .handle_bytes = sizeof(id), .handle_type = KERNFS } };
+	int cgroup;
+
+	memcpy(named.handle.f_handle, &id, sizeof(id));
+	cgroup = open_by_handle_at(mount, &named.handle, O_RDONLY | O_CLOEXEC);
+	return cgroup < 0 ? -errno : cgroup;
+}
 
 int weir_wait_for_programs(void)
 {

@@ -146,12 +146,15 @@ struct AdminServer: Sendable {
     }
 
     private func addOpen(to router: Router<BasicRequestContext>) {
-        router.get("/healthz") { _, _ in "ok\n" }
+        // That the process lives: to start it again would mend nothing of what /readyz says.
+        router.get("/healthz") { _, _ in
+            await agent.whyNotReady().isEmpty ? "ok\n" : "the agent runs; /readyz says what is not in force\n"
+        }
         router.get("/readyz") { _, _ in
-            let gone = await agent.notInForce()
-            let text = (gone ?? ["ok"]).map { "\($0)\n" }.joined()
+            let reasons = await agent.whyNotReady()
+            let text = (reasons.isEmpty ? ["ok"] : Array(reasons.prefix(50))).map { "\($0)\n" }.joined()
             return Response(
-                status: gone == nil ? .ok : .serviceUnavailable, body: .init(byteBuffer: ByteBuffer(string: text)))
+                status: reasons.isEmpty ? .ok : .serviceUnavailable, body: .init(byteBuffer: ByteBuffer(string: text)))
         }
         router.get("/metrics") { _, _ in
             Response(

@@ -73,6 +73,7 @@ public actor Agent {
             group.addTask { try await self.watchInterception() }
             group.addTask { try await self.watchMemory(memory) }
             group.addTask { try await self.watchLoops() }
+            group.addTask { try await self.watchProxies() }
             if let pods { group.addTask { await pods.run() } }
             group.addTask { for await _ in reloads { await self.reload() } }
             group.addTask { for await _ in ends { admin.requestStop() } }
@@ -230,6 +231,14 @@ public actor Agent {
         }
     }
 
+    /// Every two seconds: do the proxies listen?
+    private nonisolated func watchProxies() async throws {
+        while true {
+            await node.lookAtProxies()
+            try await Task.sleep(for: .seconds(2))
+        }
+    }
+
     /// Reads the records of connections, once there are programs that write them.
     private nonisolated func readFlows() async throws {
         for await maps in node.installations { try await readFlows(maps) }
@@ -272,8 +281,19 @@ public actor Agent {
     nonisolated func metrics() async throws -> String {
         let installed = Installed(interceptor: await node.interceptor, namespaces: node.namespaces)
         return try Metrics.text(
-            installed, await node.tested, await node.repairs, skippedObjects: await pods?.oddCount,
-            absent: await node.absent.count)
+            installed, isReady: await whyNotReady().isEmpty, hasConfiguration: await configurationProblem == nil,
+            await node.tested, await node.repairs, skippedObjects: await pods?.oddCount,
+            absent: await node.absent.count, proxies: await node.reportProxies())
+    }
+
+    /// What the kernel does not hold of what the configuration wants, a sentence each. What a pod can bring about by
+    /// itself is not among it.
+    func whyNotReady() async -> [String] {
+        let problem = configurationProblem.map {
+            ["the configuration on disk is not in force: \($0.replacing("\n", with: "; "))"]
+        }
+        let missing = await node.reportMissing()
+        return (problem ?? []) + (await notInForce() ?? []) + missing
     }
 
     /// Nil: everything is.

@@ -47,6 +47,10 @@ public struct AgentStatus: Codable, Sendable {
         public var because: String
         /// Why it is not intercepted now; nil when it is.
         public var problem: String?
+        /// Whether its proxy listens, as was last seen; nil: nobody has looked yet.
+        public var proxyHealth: ProxyHealth?
+        /// Whether nftables rules take its inbound connections, because the kernel cannot steer them to its proxy; nil: no.
+        public var hasInboundRules: Bool?
         /// Why the short cut does less for it than it asks for; nil when it does that, or nothing is asked.
         public var limit: String?
         /// Connections that Weir's own proxy took while the workload's did not listen.

@@ -113,4 +113,14 @@ public enum Host {
         }
         return UInt64(info.st_ino)
     }
+
+    /// Whether there is a cgroup v2 with this id.
+    public static func hasCgroup(_ id: UInt64) throws(BPFError) -> Bool {
+        let root = try cgroupRoot()
+        let mount = try Descriptor(path: root)
+        let result = weir_cgroup_open(mount.raw, id)
+        if result == -ESTALE || result == -ENOENT { return false }
+        close(try check(result, "look for", "a cgroup below \(root)"))
+        return true
+    }
 }

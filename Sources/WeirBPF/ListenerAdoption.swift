@@ -12,6 +12,9 @@ import WeirCore
 public enum ListenerAdoption {
     public struct Outcome: Equatable, Sendable {
         public var adopted = 0
+        /// Listeners that the kernel does not let into `weir_listeners`, and why.
+        public var refused = 0
+        public var refusal: String?
         /// Listeners that no process of the namespace was found to have in time.
         public var notFound = 0
     }
@@ -66,13 +69,19 @@ public enum ListenerAdoption {
             for pid in processes where !missing.isEmpty && ContinuousClock.now < end {
                 for (number, inode) in descriptors(of: pid, for: missing, first: limit, until: end) {
                     guard let one = missing[inode], let taken = take(pid, number, one.listener) else { continue }
-                    if let port = one.inboundPort {
-                        try mark(taken.raw, maps)
-                        try store(taken.raw, port: port, one.listener, namespace.cookie, maps)
-                    }
-                    if let door = one.door { try store(taken.raw, door, maps) }
                     missing[inode] = nil
-                    outcome.adopted += 1
+                    // One that cannot be taken is no reason to leave the others.
+                    do {
+                        if let port = one.inboundPort {
+                            try mark(taken.raw, maps)
+                            try store(taken.raw, port: port, one.listener, namespace.cookie, maps)
+                        }
+                        if let door = one.door { try store(taken.raw, door, maps) }
+                        outcome.adopted += 1
+                    } catch {
+                        outcome.refused += 1
+                        outcome.refusal = "\(error)"
+                    }
                 }
             }
         }
@@ -89,6 +98,18 @@ public enum ListenerAdoption {
         return weir_listener(
             netns: cookie, port: port.bigEndian, family: address.isIPv4 ? UInt16(AF_INET) : listener.family,
             slot: slot.rawValue)
+    }
+
+    /// Whether programs can steer connections of a family to a listener of another or the same one.
+    /// - Parameters:
+    ///   - family: of the listener.
+    ///   - connections: whether those are of IPv4.
+    static func isPresent(
+        _ port: UInt16, family: UInt16, connections isIPv4: Bool, _ cookie: UInt64, _ maps: Maps
+    ) throws(BPFError) -> Bool {
+        if try !present(port, family, cookie, maps).isEmpty { return true }
+        guard isIPv4 else { return false }
+        return try !present(port, UInt16(AF_INET), cookie, maps).isEmpty
     }
 
     static func pids() -> [Int32] {
@@ -142,6 +163,7 @@ public enum ListenerAdoption {
     }
 
     /// Where all slots have been taken meanwhile, the newer listeners count.
+    /// - Throws: why the kernel does not let it in.
     private static func store(
         _ descriptor: Int32, port: UInt16, _ listener: SocketDiagnosis.Listener, _ cookie: UInt64, _ maps: Maps
     ) throws(BPFError) {

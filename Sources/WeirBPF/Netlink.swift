@@ -70,7 +70,8 @@ struct Netlink: ~Copyable {
             guard length >= headerSize, offset + length <= bytes.count else { return nil }
             let payload = UnsafeRawBufferPointer(rebasing: bytes[(offset + headerSize)..<(offset + length)])
             switch Int32(header.nlmsg_type) {
-            case NLMSG_DONE: return 0
+            // The errno of a dump that failed comes with its end (netlink_dump_done).
+            case NLMSG_DONE: return payload.count >= 4 ? max(0, -payload.loadUnaligned(as: Int32.self)) : 0
             case NLMSG_ERROR: return -payload.loadUnaligned(as: Int32.self)
             default:
                 body(payload)

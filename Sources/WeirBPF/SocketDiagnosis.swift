@@ -55,10 +55,52 @@ public enum SocketDiagnosis {
         return found
     }
 
-    private static func request(_ family: Int32) -> inet_diag_req_v2 {
+    /// The socket that a packet to this endpoint from nowhere would meet: one that listens, or for UDP is bound. One
+    /// look-up in the kernel, however many sockets there are.
+    /// - Returns: nil when there is none.
+    static func taker(at endpoint: Endpoint, _ transport: Transport) throws(BPFError) -> Taker? {
+        var request = request(endpoint.address.isIPv4 ? AF_INET : AF_INET6, transport)
+        request.idiag_states = .max
+        request.id.idiag_cookie = (.max, .max)
+        // For UDP the two ends are the other way round, "for historical reasons" (net/ipv4/udp_diag.c).
+        if transport == .tcp {
+            request.id.idiag_sport = endpoint.port.bigEndian
+            write(endpoint.address, to: &request.id.idiag_src)
+        } else {
+            request.id.idiag_dport = endpoint.port.bigEndian
+            write(endpoint.address, to: &request.id.idiag_dst)
+        }
+        var found: Taker?
+        let error = try ask(request, 0) { found = Taker(cookie: cookie(of: $0), family: UInt16($0.idiag_family)) }
+        // ENOENT: there is no such socket, or the kernel has nobody whom to ask.
+        if error == ENOENT { try requireAnswers(transport) } else if error != 0 { throw unanswered(error, transport) }
+        return found
+    }
+
+    struct Taker {
+        let cookie: UInt64
+        let family: UInt16
+    }
+
+    /// - Throws: when the kernel cannot be asked about sockets of this transport.
+    private static func requireAnswers(_ transport: Transport) throws(BPFError) {
+        var request = request(AF_INET, transport)
+        // Port 0 is nobody's: the table is walked, and nothing listed.
+        request.idiag_states = 1
+        let error = try ask(request, NLM_F_DUMP) { _ in }
+        if error != 0 { throw unanswered(error, transport) }
+    }
+
+    private static func unanswered(_ error: Int32, _ transport: Transport) -> BPFError {
+        BPFError(
+            code: error, operation: "ask", subject: "the kernel about \(transport.word.uppercased()) sockets",
+            advice: "it needs CONFIG_INET_DIAG, or its module \(transport.word)_diag")
+    }
+
+    private static func request(_ family: Int32, _ transport: Transport = .tcp) -> inet_diag_req_v2 {
         var request = inet_diag_req_v2()
         request.sdiag_family = UInt8(family)
-        request.sdiag_protocol = UInt8(IPPROTO_TCP)
+        request.sdiag_protocol = transport.rawValue
         return request
     }
 

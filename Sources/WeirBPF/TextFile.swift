@@ -3,10 +3,11 @@ import Glibc
 /// A text file, read line by line: those of /proc have no size.
 enum TextFile {
     /// Without their ends; none when there is no such file.
-    static func lines(_ path: String) -> [String] {
+    /// - Parameter most: as many lines are read.
+    static func lines(_ path: String, most: Int = .max) -> [String] {
         guard let file = fopen(path, "re") else { return [] }
         defer { fclose(file) }
-        return lines(file)
+        return lines(file, most: most)
     }
 
     /// Writes a whole file under a name that nobody reads yet, and then gives it its own.
@@ -23,12 +24,12 @@ enum TextFile {
         try write(lines(path).map { $0 + "\n" }.joined(), to: other)
     }
 
-    static func lines(_ file: UnsafeMutablePointer<FILE>) -> [String] {
+    static func lines(_ file: UnsafeMutablePointer<FILE>, most: Int = .max) -> [String] {
         var line: UnsafeMutablePointer<CChar>?
         var capacity = 0
         defer { free(line) }
         var found: [String] = []
-        while getline(&line, &capacity, file) > 0, let line {
+        while found.count < most, getline(&line, &capacity, file) > 0, let line {
             found.append(String(String(cString: line).prefix { $0 != "\n" }))
         }
         return found

@@ -20,6 +20,8 @@ public struct RegisteredWorkload: Sendable {
     public var policy: UInt32 { value.policy }
     /// "refuse", "fallback" or "direct".
     public var whenProxyDown: String { WhenProxyDown(rawValue: value.when_proxy_down)?.word ?? "unknown" }
+    /// Whether nftables rules in its namespace decide about inbound connections.
+    public var hasInboundRules: Bool { value.flags & WEIR_WORKLOAD_INBOUND_RULES.rawValue != 0 }
     public var isProxy: Bool { UInt32(value.role) == WEIR_ROLE_PROXY.rawValue }
     public var name: String {
         withUnsafeBytes(of: value.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
@@ -94,7 +96,7 @@ public final class WorkloadTable {
         value.role = UInt8(WEIR_ROLE_WORKLOAD.rawValue)
         value.when_proxy_down = UInt8(whenProxyDown.rawValue)
         value.fallback_port = fallbackPort.bigEndian
-        value.flags &= WEIR_WORKLOAD_STEERED.rawValue
+        value.flags &= WEIR_WORKLOAD_STEERED.rawValue | WEIR_WORKLOAD_INBOUND_RULES.rawValue
         if followPassed { value.flags |= WEIR_WORKLOAD_FOLLOW_PASSED.rawValue }
         value.acceleration = acceleration.rawValue
         value.budget = UInt32(accelerationBudget)
@@ -120,6 +122,22 @@ public final class WorkloadTable {
         value.share = shares.index(of: workload) ?? 0
         Self.store(name, in: &value)
         try set(.cgroup(cgroup), value)
+    }
+
+    /// Says who decides about a workload's inbound connections: nftables rules, or the programs.
+    public func setInboundRules(_ areInForce: Bool, for key: WorkloadKey) throws(BPFError) {
+        guard var value = try value(of: key) else { return }
+        let before = value.flags
+        value.flags &= ~WEIR_WORKLOAD_INBOUND_RULES.rawValue
+        if areInForce { value.flags |= WEIR_WORKLOAD_INBOUND_RULES.rawValue }
+        if value.flags != before { try set(key, value) }
+    }
+
+    /// Says whether the programs can steer to the listener of a workload's proxy, where they have not seen it come or go.
+    public func setSteerable(_ isSteerable: Bool, for key: WorkloadKey) throws(BPFError) {
+        guard var value = try value(of: key), (value.unsteerable == 0) != isSteerable else { return }
+        value.unsteerable = isSteerable ? 0 : 1
+        try set(key, value)
     }
 
     public func remove(_ key: WorkloadKey) throws(BPFError) {

@@ -32,6 +32,8 @@ public struct Ruleset: Hashable, Sendable {
         /// Only what no socket of the namespace sees: TCP that it would forward, and datagrams that arrive. For a
         /// workload of the eBPF mechanism with virtual interfaces.
         public var forwardedOnly = false
+        /// With `forwardedOnly`: also what comes in for the namespace itself, where BPF programs cannot steer it.
+        public var takesInbound = false
         /// What TCP does in place of going to the proxy, while that does not listen. Nil: it is refused.
         public var withoutProxy: Substitute?
 

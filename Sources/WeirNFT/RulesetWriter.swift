@@ -99,7 +99,7 @@ struct RulesetWriter {
             "meta l4proto != tcp accept",
             // Decided on its way out.
             "iif \"lo\" accept",
-        ] + (options.forwardedOnly ? ["fib daddr type local accept"] : []) + [
+        ] + (options.forwardedOnly && !options.takesInbound ? ["fib daddr type local accept"] : []) + [
             // A connection older than this table, which tracking has just picked up, belongs to its socket.
             "\(Self.notFirst) socket wildcard 0 accept"
         ] + (try decisions(.inbound, .tcp))

@@ -5,7 +5,8 @@ import WeirCore
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "What this kernel and node allow, and what is in the way; exit status 1 if anything is.")
+        abstract: "What this kernel and node allow, and what is in the way; exit status 1 if anything is.",
+        discussion: "Exit status 2: nothing is, but not all could be looked at.")
 
     @Option(help: "Only this category; may be given more than once: \(NodeCheck.all.joined(separator: ", ")).")
     var category: [String] = []
@@ -27,7 +28,7 @@ struct CheckCommand: ParsableCommand {
             let check = NodeCheck(
                 wanted, configuration, pins: configuration.agent.pinDirectory, client: configuration.agent.client)
             print(read.output == .json ? try JSONText.render(check) : check.text)
-            if !check.success { throw ExitCode(1) }
+            if !check.success { throw ExitCode(check.exitStatus) }
         }
     }
 }

@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     /// A mesh's own rules still stand in a workload's namespace: `weir check` says so, and what they decide differently.
     @Suite struct BothInForce {
-        private static let title = "is intercepted by Weir alone"
+        private static let title = "has no rules of others"
 
         /// A connection with the source port of one that rules redirected a moment ago. Netfilter remembers that one for
         /// two minutes, and would give this one another port if it went to the same port of the proxy.

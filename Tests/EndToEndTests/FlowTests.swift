@@ -84,7 +84,7 @@ extension EndToEnd {
                     return flows.count >= 2 ? flows : nil
                 })
             #expect(records.map(\.established) == [false, false])
-            #expect(Set(records.map(\.reason)) == ["outbound", "excluded_port"])
+            #expect(Set(records.map(\.reason)) == ["proxy_down_refused", "excluded_port"])
             #expect(records.allSatisfy { $0.sentBytes == 0 && $0.receivedBytes == 0 })
             let counters = try weir.counters(of: pod.namespace.name)
             #expect(counters.map(\.failed) == [1, 1])

@@ -80,6 +80,10 @@ int weir_cgroup_programs(int cgroup, enum bpf_attach_type type, uint32_t *ids, u
  * in which they run.  Returns how many ids were written. */
 int weir_cgroup_order(int cgroup, enum bpf_attach_type type, uint32_t *ids, uint32_t capacity);
 
+/* The cgroup v2 with an id (open_by_handle_at, the handle that kernfs gives since Linux 5.5), by a descriptor of the
+ * mount; -ESTALE when there is none. */
+int weir_cgroup_open(int mount, uint64_t id);
+
 /* Wait until every program that was running when this was called has ended
  * (membarrier GLOBAL is synchronize_rcu, Linux 4.3). */
 int weir_wait_for_programs(void);

@@ -48,6 +48,15 @@ extension Node {
         absent.values.map(\.status).sorted { $0.name < $1.name }
     }
 
+    /// What of the configuration is not in force, a sentence each. Pods are not among it: what is in their namespaces,
+    /// they may change.
+    func reportMissing() -> [String] {
+        let gone = workloads.values.filter { $0.resolved.held == nil }.compactMap { one in
+            (one.problem ?? one.lostRules).map { "workload \(one.resolved.workload.name): \($0)" }
+        }
+        return (gone + absent.values.map { "workload \($0.workload.name) is not there: \($0.reason)" }).sorted()
+    }
+
     func note(absent new: [AbsentWorkload]) {
         for one in new where absent[one.workload.name] == nil {
             logger.warning(

@@ -67,17 +67,23 @@ final class EBPFMechanism {
 
     /// Enters the workload's proxy, and has inbound connections steered to it.
     /// - Parameter isEmpty: whether nothing runs in the namespace yet that could listen.
-    func steer(_ resolved: ResolvedWorkload, id: UInt32, isEmpty: Bool) throws(BPFError) {
+    /// - Returns: whether they can be: not to a listener that the kernel keeps out of `weir_listeners`.
+    func steer(_ resolved: ResolvedWorkload, id: UInt32, isEmpty: Bool) throws(BPFError) -> Bool {
         if let cgroup = resolved.proxyCgroup, let slot = try table.value(of: resolved.key)?.policy {
             try table.registerProxy(cgroup: cgroup, of: id, policy: slot, name: resolved.workload.name)
         }
-        guard resolved.isPod else { return }
+        guard resolved.isPod else { return true }
         let namespace = try NetworkNamespace(path: resolved.namespacePath)
         var ports = [resolved.policy.inboundPort]
         // What comes in by a virtual interface goes to the outbound port.
         if !resolved.policy.interfaces.isEmpty { ports.append(resolved.policy.outboundPort) }
         if !isEmpty { adoptListeners(of: resolved, inbound: Set(ports.compactMap(\.self)), in: namespace) }
         if try Steering.attach(namespace, interceptor) { try table.setSteered(resolved.key) }
+        if isEmpty { return true }
+        let seen = try ProxyPort.look(at: resolved.policy.targets, in: namespace, steeredBy: interceptor.maps)
+        let isSteerable = !seen.contains { $0.state == .notSteerable }
+        try table.setSteerable(isSteerable, for: resolved.key)
+        return isSteerable
     }
 
     /// What a pod does to be searched for long, or in vain, costs it connections from outside, and nobody else.
@@ -92,6 +98,11 @@ final class EBPFMechanism {
                 inbound: ports, doors: doors, in: namespace, interceptor.maps)
             if outcome.adopted > 0 {
                 logger.info("listeners adopted", metadata: ["workload": "\(name)", "count": "\(outcome.adopted)"])
+            }
+            if let refusal = outcome.refusal {
+                logger.warning(
+                    "older listeners of the proxy cannot be steered to",
+                    metadata: ["workload": "\(name)", "count": "\(outcome.refused)", "error": "\(refusal)"])
             }
             if outcome.notFound > 0 {
                 logger.warning(

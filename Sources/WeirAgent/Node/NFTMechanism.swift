@@ -35,9 +35,12 @@ public struct NFTMechanism: Sendable {
     }
 
     /// What eBPF's hooks do not see of a workload with virtual interfaces: forwarded packets meet no socket.
-    func applyForwarded(_ resolved: ResolvedWorkload, anew: Bool) throws {
+    /// - Parameter takingInbound: whether inbound connections are for these rules, too.
+    func applyForwarded(_ resolved: ResolvedWorkload, takingInbound: Bool, anew: Bool) throws {
         var options = Ruleset.Options()
         options.forwardedOnly = true
+        options.takesInbound = takingInbound
+        if takingInbound { options.interceptionMode = resolved.policy.interceptionMode }
         try apply(resolved, .ebpf, options, anew)
     }
 

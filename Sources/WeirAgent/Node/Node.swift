@@ -32,6 +32,8 @@ public actor Node {
     var repairs: [Restoration.Subject: UInt64] = [:]
     /// Names of what was in force before, and was not to be.
     public internal(set) var removed: Set<String> = []
+    /// Where proxies are looked at.
+    let looks = Workshop(width: 1)
     /// How often the upkeep has been done.
     var upkeeps = 0
     private(set) var configuration = Configuration()
@@ -196,12 +198,13 @@ public actor Node {
             budget: resolved.workload.accelerationBudget ?? configuration.accelerationBudget, watching: watching)
         // Listening after the entry is there, which tells the kernel that this listener is the fallback's.
         let fallback = try await fallbackProxy(for: resolved, port: fallbackPort)
-        try ebpf.steer(resolved, id: id, isEmpty: isEmpty)
+        let isSteerable = try ebpf.steer(resolved, id: id, isEmpty: isEmpty)
         if resolved.isPod, let earlier = workloads[resolved.identifier]?.resolved.policy {
             try ebpf.forgetListeners(of: resolved, with: earlier)
         }
-        let hasRules = try resolved.isPod && complement(resolved, anew: anew)
         let workload = NodeWorkload(resolved, id: id, choice: choice, fallback: fallback)
+        let hasRules =
+            resolved.isPod ? try complement(workload, ebpf, takingInbound: !isSteerable, anew: anew) : false
         workload.limit = limit
         if hasRules && watching { workload.rules = try RulesKeeper(resolved.namespacePath) }
         register(workload)
@@ -215,6 +218,8 @@ public actor Node {
         }
         workload.noted = namespaces.note(of: resolved)
         if workload.id != 0 { names.note(workload.id, resolved.workload.name) }
+        let earlier = workloads[resolved.identifier]
+        (workload.proxyHealth, workload.lookedAt) = (earlier?.proxyHealth, earlier?.lookedAt)
         workloads[resolved.identifier] = workload
         announce(resolved, workload.choice)
     }
@@ -259,10 +264,17 @@ public actor Node {
 
     /// What eBPF needs of the namespace beside itself; and what nftables had there goes.
     /// - Returns: whether it needs rules.
-    private func complement(_ resolved: ResolvedWorkload, anew: Bool) throws -> Bool {
-        let needsRules = resolved.needsRules
-        if needsRules {
-            try namespaces.applyForwarded(resolved, anew: anew)
+    private func complement(
+        _ workload: NodeWorkload, _ ebpf: EBPFMechanism, takingInbound: Bool, anew: Bool
+    ) throws -> Bool {
+        let resolved = workload.resolved
+        var needsRules = resolved.needsRules
+        // The programs decide before the rules go, and until they are there.
+        if !takingInbound { try ebpf.table.setInboundRules(false, for: resolved.key) }
+        if takingInbound {
+            needsRules = try takeInbound(workload, ebpf, anew: anew) || needsRules
+        } else if needsRules {
+            try namespaces.applyForwarded(resolved, takingInbound: false, anew: anew)
         } else {
             try namespaces.drain(resolved)
         }

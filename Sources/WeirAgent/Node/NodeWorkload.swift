@@ -21,6 +21,15 @@ final class NodeWorkload {
     var problem: String?
     /// Why rules that it needs are not in force; the next `put` makes this object anew.
     var lostRules: String?
+    /// Whether its proxy listens, as it was last seen; nil: nobody has looked yet.
+    var proxyHealth: ProxyHealth?
+    var lookedAt: ContinuousClock.Instant?
+    /// Whether nftables rules take its inbound connections, because the programs cannot steer them.
+    var hasInboundRules = false
+    /// Why there are none although it needs some.
+    var whyNoInboundRules: String?
+    /// How many times in a row it was seen to need them otherwise than it has them.
+    var seenOtherwise = 0
     /// Why the short cut does less for it than it asks for.
     var limit: String?
     /// What of its namespace is more than its share, and so not known.
@@ -38,7 +47,8 @@ final class NodeWorkload {
         AgentStatus.WorkloadStatus(
             id: id, name: resolved.workload.name, selector: "\(resolved.workload.selector)",
             mesh: resolved.workload.mesh ?? "custom", mechanism: choice.mechanism.rawValue, because: choice.because,
-            problem: problem ?? lostRules, limit: limit ?? excess, fallbackConnections: fallback?.counters.accepted,
+            problem: problem ?? lostRules, proxyHealth: proxyHealth, hasInboundRules: hasInboundRules ? true : nil,
+            limit: limit ?? excess, fallbackConnections: fallback?.counters.accepted,
             proxy: resolved.proxyIdentity)
     }
 

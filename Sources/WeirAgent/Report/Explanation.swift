@@ -7,12 +7,14 @@ public import WeirCore
 public struct Explanation: Encodable, Sendable {
     public let schema = "weir.explain/v1"
     public let workload: String
-    public let mechanism: Mechanism
+    public private(set) var mechanism: Mechanism
     public let destination: String
     public let direction: Direction
-    public let verdict: Verdict
-    public let reason: Reason
-    public let because: String
+    public private(set) var verdict: Verdict
+    public private(set) var reason: Reason
+    public private(set) var because: String
+    /// What was decided, where something else comes of it because the proxy does not listen.
+    public private(set) var decided: Decided?
     /// The annotation or key that the deciding rule comes from.
     public let source: String?
     /// What was known of the attempt.
@@ -23,6 +25,13 @@ public struct Explanation: Encodable, Sendable {
     public let knownBy: [String]
     /// The process that listens as the proxy and is not known as such, which was asked about.
     public let unknownProxy: String?
+
+    public struct Decided: Encodable, Sendable {
+        public let verdict: Verdict
+        public let reason: Reason
+        /// What of the proxy is in the way, a sentence without a full stop.
+        public let finding: String
+    }
 
     public enum Side: String, Sendable {
         case app, proxy, outside
@@ -53,11 +62,19 @@ public struct Explanation: Encodable, Sendable {
         if let interceptor = installed.interceptor,
             let workload = workloads.first(where: { $0.name == KernelName.of(question.workload) })
         {
-            return try askKernel(question, workload, interceptor)
+            var answer = try askKernel(question, workload, interceptor)
+            if answer.goesToProxy, let namespace = Namespaces().namespace(of: workload.key) {
+                answer.takeAccount(of: try ProxyHealth(workload, interceptor.maps, in: namespace), question)
+            }
+            return answer
         }
         let ruled = try installed.ruled()
         if let noted = ruled.first(where: { $0.workload.name == question.workload }) {
-            return try Explanation(question, noted)
+            var answer = try Explanation(question, noted)
+            if answer.goesToProxy, let namespace = noted.namespace() {
+                answer.takeAccount(of: try ProxyHealth(noted, in: namespace), question)
+            }
+            return answer
         }
         throw UnknownWorkload(question.workload, among: workloads.map(\.name) + ruled.map(\.workload.name))
     }
@@ -159,8 +176,32 @@ public struct Explanation: Encodable, Sendable {
         return words.filter { !facts.isDisjoint(with: $0.0) }.map(\.1)
     }
 
+    private var goesToProxy: Bool { verdict == .outbound || verdict == .inbound || verdict == .dns }
+
+    /// Says what comes of a decision for the proxy while that does not listen.
+    private mutating func takeAccount(of health: ProxyHealth, _ question: Question) {
+        let transport = question.isUDP ? Transport.udp : .tcp
+        guard
+            let port = health.port(of: verdict, transport, isIPv4: question.destination.address.isIPv4),
+            port.state == .down || port.state == .notSteerable
+        else { return }
+        let only = ProxyHealth(ports: [port.asUsed], whenProxyDown: health.whenProxyDown)
+        decided = Decided(verdict: verdict, reason: reason, finding: only.faults.first ?? "")
+        switch (port.state, WhenProxyDown(word: health.whenProxyDown)) {
+        case (.notSteerable, _): (verdict, reason) = (.refuse, .proxyNotSteerable)
+        case (_, .fallback) where transport == .tcp: (verdict, reason) = (.fallback, .proxyDownFallback)
+        case (_, .fallback), (_, .direct): (verdict, reason) = (.direct, .proxyDownDirect)
+        default: (verdict, reason) = (.refuse, .proxyDownRefused)
+        }
+        because = reason.sentence
+    }
+
     public var text: String {
         var lines = ["\(direction.word) to \(destination): \(verdict.word) (\(reason.word))", "  because \(because)"]
+        if let decided {
+            lines.append("  \(decided.finding)")
+            lines.append("  otherwise: \(decided.verdict.word) (\(decided.reason.word))")
+        }
         if !knownBy.isEmpty { lines.append("  known as the proxy's by its \(knownBy.joined(separator: ", "))") }
         if let unknownProxy { lines.append("  \(unknownProxy.printable)") }
         if let source { lines.append("  decided by \(source.printable), rule \(rule)") }

@@ -5,13 +5,16 @@ import WeirCore
 enum Metrics {
     static let contentType = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
+    /// - Parameter isReady: whether the kernel holds what the configuration wants.
+    /// - Parameter hasConfiguration: whether the file on disk is in force.
     /// - Parameter acceleration: nil when the self-test has not run.
     /// - Parameter repairs: how often what was found gone and put back.
     /// - Parameter skippedObjects: nil when no pods are followed.
     /// - Parameter absent: how many workloads of the configuration are not there.
+    /// - Parameter proxies: whether each workload's proxy listens.
     static func text(
-        _ installed: Installed, _ acceleration: AccelerationStatus?, _ repairs: [Restoration.Subject: UInt64],
-        skippedObjects: Int? = nil, absent: Int = 0
+        _ installed: Installed, isReady: Bool, hasConfiguration: Bool, _ acceleration: AccelerationStatus?, _ repairs: [Restoration.Subject: UInt64],
+        skippedObjects: Int? = nil, absent: Int = 0, proxies: [(workload: String, health: ProxyHealth)] = []
     ) throws -> String {
         let report = try StatsReport.read(installed, nil)
         let (own, paths) = (report.rows, report.paths)
@@ -52,6 +55,12 @@ enum Metrics {
         }
         family(&out, "weir_workloads_absent", "gauge", "Workloads of the configuration that are not there.")
         out += "weir_workloads_absent \(absent)\n"
+        family(&out, "weir_ready", "gauge", "Whether what the configuration wants is in force, as /readyz says.")
+        out += "weir_ready \(isReady ? 1 : 0)\n"
+        family(&out, "weir_configuration_in_force", "gauge", "Whether the configuration on disk is in force.")
+        out += "weir_configuration_in_force \(hasConfiguration ? 1 : 0)\n"
+        family(&out, "weir_proxy_listening", "gauge", "Whether the proxy takes connections at a port they are sent to.")
+        listening(&out, proxies)
         family(&out, "weir_repairs", "counter", "What of the interception was gone and was put back.")
         for subject in Restoration.Subject.allCases {
             out += "weir_repairs_total{what=\"\(subject.rawValue)\"} \(repairs[subject] ?? 0)\n"
@@ -63,6 +72,22 @@ enum Metrics {
         family(&out, "weir_build", "info", "This build.")
         out += "weir_build_info{version=\"\(WeirVersion.current)\"} 1\n"
         return out + "# EOF\n"
+    }
+
+    /// Of workloads with one name the worst is given.
+    private static func listening(_ out: inout String, _ proxies: [(workload: String, health: ProxyHealth)]) {
+        var values: [String: Int] = [:]
+        for (workload, health) in proxies {
+            for port in health.ports where port.isUsed && port.state != .unknown {
+                let labels =
+                    "workload=\"\(escape(workload))\",use=\"\(port.use.word)\",port=\"\(port.port)\","
+                    + "protocol=\"\(port.transport)\",family=\"\(port.family.lowercased())\""
+                values[labels] = min(values[labels] ?? 1, port.state == .listening ? 1 : 0)
+            }
+        }
+        for (labels, value) in values.sorted(by: { $0.key < $1.key }) {
+            out += "weir_proxy_listening{\(labels)} \(value)\n"
+        }
     }
 
     private static func family(

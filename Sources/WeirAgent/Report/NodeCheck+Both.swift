@@ -7,7 +7,7 @@ extension NodeCheck {
     static func bothInForce(_ configuration: Configuration) -> [Check] {
         configuration.workloads.compactMap { workload in
             guard case .netns(let path) = workload.selector, NetworkNamespace.inode(of: path) != nil else { return nil }
-            let title = "workload \(workload.name) is intercepted by Weir alone"
+            let title = "workload \(workload.name) has no rules of others"
             do {
                 return try compare(title, workload)
             } catch {

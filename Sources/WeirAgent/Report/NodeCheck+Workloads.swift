@@ -5,23 +5,44 @@ import WeirCore
 extension NodeCheck {
     static func workloads(_ configuration: Configuration, _ pins: PinDirectory) -> [Check] {
         if geteuid() != 0 { return [cannotSee("the workloads are intercepted")] }
-        return installed(pins) + bothInForce(configuration)
+        return installed(configuration, pins) + bothInForce(configuration)
     }
 
-    private static func installed(_ pins: PinDirectory) -> [Check] {
+    private static func installed(_ configuration: Configuration, _ pins: PinDirectory) -> [Check] {
         do {
             let installed = try Installed(pins)
-            let steered = Set(pins.attached)
-            let programs = try installed.registered().map { one in
-                attempt(title(one.name)) { try check(one, installed, steered, pins) }
+            let seen = Seen(steered: Set(pins.attached), faults: pins.exists ? pins.faults() : [])
+            let registered = try installed.registered(), ruled = try installed.ruled()
+            let programs = registered.map { one in
+                attempt(title(one.name)) { try check(one, installed, seen, pins) }
             }
-            let rules = try installed.ruled().map { one in
+            let rules = ruled.map { one in
                 attempt(title(one.workload.name)) { try check(one, installed) }
             }
-            return programs + rules + (try sockets(installed))
+            let names = Set(registered.map(\.name) + ruled.map { KernelName.of($0.workload.name) })
+            return programs + rules + missing(configuration, names, installed) + (try sockets(installed))
         } catch {
             return [fail("the workloads can be read", "\(error)")]
         }
+    }
+
+    /// Those that the configuration has, and nothing that is in force.
+    private static func missing(_ configuration: Configuration, _ names: Set<String>, _ installed: Installed) -> [Check] {
+        configuration.workloads.filter { !names.contains(KernelName.of($0.name)) }.map { one in
+            // That is said of the installation, and may be why one asks.
+            guard installed.isAnything else {
+                return warn(title(one.name), "it is not: nothing is installed", hint: "start weir agent, or run weir load")
+            }
+            return fail(
+                title(one.name), "it is not: what is installed has no such workload",
+                hint: "`weir status` says why, where the agent knows; or reload it (systemctl reload weir)")
+        }
+    }
+
+    /// What the kernel says of all of them.
+    private struct Seen {
+        let steered: Set<String>
+        let faults: [String]
     }
 
     private static func title(_ name: String) -> String { "workload \(name) is intercepted" }
@@ -29,13 +50,19 @@ extension NodeCheck {
     private static let gone = InvalidValue("its network namespace is gone; make it anew, or remove the workload")
 
     private static func check(
-        _ one: RegisteredWorkload, _ installed: Installed, _ steered: Set<String>, _ pins: PinDirectory
+        _ one: RegisteredWorkload, _ installed: Installed, _ seen: Seen, _ pins: PinDirectory
     ) throws {
+        if let fault = seen.faults.first { throw InvalidValue("not every program is in force: \(fault)") }
         guard try installed.interceptor?.maps.sources(of: one.policy).isEmpty == false else {
             throw InvalidValue("its policy is missing from the kernel; run weir unload and start again")
         }
-        guard case .netns(let cookie) = one.key else { return }
-        guard steered.contains("weir_sk_lookup@\(cookie)") else {
+        guard case .netns(let cookie) = one.key else {
+            guard case .cgroup(let id) = one.key, try Host.hasCgroup(id) else {
+                throw InvalidValue("its cgroup is gone; make it anew, or remove the workload")
+            }
+            return
+        }
+        guard seen.steered.contains("weir_sk_lookup@\(cookie)") else {
             throw InvalidValue("its inbound program is not attached; restart the agent")
         }
         guard try Steering.isAlive(cookie: cookie, pins) else { throw gone }

@@ -16,6 +16,8 @@ public struct NodeCheck: Encodable, Sendable {
     public struct Check: Encodable, Sendable {
         public enum Result: String, Encodable, Sendable {
             case success, warning, error
+            /// It could not be looked at.
+            case unknown
         }
 
         public let description: String
@@ -28,7 +30,7 @@ public struct NodeCheck: Encodable, Sendable {
 
     /// The categories, in the order of the report.
     public static let all = [
-        "kernel", "privileges", "mounts", "foreign", "acceleration", "installation", "agent", "workloads",
+        "kernel", "privileges", "mounts", "foreign", "acceleration", "installation", "agent", "workloads", "proxies",
     ]
 
     /// - Parameters:
@@ -45,14 +47,21 @@ public struct NodeCheck: Encodable, Sendable {
                 case "mounts": Self.mounts(configuration.agent.bpffs)
                 case "foreign": Self.foreign(configuration.agent.cgroup, pins)
                 case "acceleration": Self.acceleration()
-                case "installation": Self.installation(pins)
+                case "installation": Self.installation(configuration, pins)
                 case "agent": Self.agent(client)
+                case "proxies": Self.proxies(pins, client)
                 default: Self.workloads(configuration, pins)
                 }
             categories.append(Category(categoryName: name, checks: checks))
         }
         self.categories = categories
-        success = !categories.contains { $0.checks.contains { $0.result == .error } }
+        success = !categories.contains { $0.checks.contains { $0.result == .error || $0.result == .unknown } }
+    }
+
+    /// 1: a problem was found; 2: none was, but not all could be looked at.
+    public var exitStatus: Int32 {
+        if success { return 0 }
+        return categories.contains { $0.checks.contains { $0.result == .error } } ? 1 : 2
     }
 
     public var text: String {
@@ -60,7 +69,7 @@ public struct NodeCheck: Encodable, Sendable {
         for category in categories {
             lines += [category.categoryName, String(repeating: "-", count: category.categoryName.count)]
             for check in category.checks {
-                let mark = [Check.Result.success: "√", .warning: "‼", .error: "×"][check.result] ?? "?"
+                let mark = [Check.Result.success: "√", .warning: "‼", .error: "×", .unknown: "?"][check.result] ?? "?"
                 lines.append("\(mark) \(check.description.printable)")
                 if let error = check.error { lines.append("    \(error.printable)") }
                 if let hint = check.hint { lines.append("    \(hint.printable)") }
@@ -68,7 +77,7 @@ public struct NodeCheck: Encodable, Sendable {
             }
             lines.append("")
         }
-        return lines.joined(separator: "\n") + "\nStatus check results are \(success ? "√" : "×")"
+        return lines.joined(separator: "\n") + "\nStatus check results are \(["√", "×", "?"][Int(exitStatus)])"
     }
 
     static func pass(_ description: String) -> Check {
@@ -84,7 +93,9 @@ public struct NodeCheck: Encodable, Sendable {
     }
 
     static func cannotSee(_ description: String) -> Check {
-        fail(description, "cannot see that as uid \(geteuid())", hint: "run as root: sudo weir check")
+        Check(
+            description: description, result: .unknown, error: "cannot see that as uid \(geteuid())",
+            hint: "run as root: sudo weir check", details: nil)
     }
 
     /// One step that either works or says why not.
@@ -98,13 +109,9 @@ public struct NodeCheck: Encodable, Sendable {
     }
 
     private static func privileges() -> [Check] {
-        [
-            attempt("running as root") {
-                if geteuid() != 0 {
-                    throw InvalidValue("this is uid \(geteuid()); run sudo weir check for the whole picture")
-                }
-            }
-        ]
+        let title = "running as root"
+        if geteuid() == 0 { return [pass(title)] }
+        return [warn(title, "this is uid \(geteuid())", hint: "run sudo weir check for the whole picture")]
     }
 
     /// - Parameter path: where the BPF file system is to be mounted.
@@ -137,21 +144,25 @@ public struct NodeCheck: Encodable, Sendable {
         }
     }
 
-    private static func installation(_ pins: PinDirectory) -> [Check] {
+    private static func installation(_ configuration: Configuration, _ pins: PinDirectory) -> [Check] {
         if geteuid() != 0 { return [cannotSee("the programs are installed")] }
-        guard pins.exists else {
-            if !pins.faults().isEmpty { return [attached(pins), noted(pins)] }
-            if !NFTMechanism(pins).noted().isEmpty { return [pass("nftables rules are installed"), noted(pins)] }
-            if noted(pins).result == .error { return [noted(pins)] }
+        if pins.exists {
             return [
-                warn(
-                    "the programs are installed", "nothing is pinned under \(pins.path)",
-                    hint: "start weir agent, or run weir load")
+                attempt("the maps under \(pins.path) are of this version") { _ = try Interceptor.open(pins) },
+                attached(pins), noted(pins),
             ]
         }
+        if !pins.faults().isEmpty { return [attached(pins), noted(pins)] }
+        // Whether the rules of each are there, the workloads say.
+        if !NFTMechanism(pins).noted().isEmpty { return [noted(pins)] }
+        if noted(pins).result == .error { return [noted(pins)] }
+        let title = "the programs are installed"
+        let finding = "nothing is pinned under \(pins.path), and no namespace has rules of Weir's"
+        let hint = "start weir agent, or run weir load"
+        guard !configuration.workloads.isEmpty else { return [warn(title, finding, hint: hint)] }
         return [
-            attempt("the maps under \(pins.path) are of this version") { _ = try Interceptor.open(pins) },
-            attached(pins), noted(pins),
+            fail(
+                title, "\(finding): none of the \(configuration.workloads.count) workloads is intercepted", hint: hint)
         ]
     }
 
@@ -173,21 +184,5 @@ public struct NodeCheck: Encodable, Sendable {
         return fail(
             title, "rules stand in \(paths.joined(separator: ", ")) of which no note tells",
             hint: "start weir agent with their workloads, or run weir unload, which removes them")
-    }
-
-    private static func agent(_ client: AdminClient) -> [Check] {
-        if geteuid() != 0 { return [cannotSee("the agent answers on \(client.path)")] }
-        let title = "the agent answers on \(client.path)"
-        let status: AgentStatus?
-        do { status = try client.status() } catch { return [fail(title, "\(error)")] }
-        guard let status else {
-            return [
-                warn(
-                    title, "none does",
-                    hint: "interception goes on without it; changes are not followed")
-            ]
-        }
-        guard let problem = status.configurationProblem else { return [pass(title)] }
-        return [fail("the configuration on disk is in force", problem)]
     }
 }

@@ -24,6 +24,10 @@ public struct WorkloadReport: Codable, Sendable {
     public var limit: String?
     /// By what the proxy's own connections are known: "uid 1337, gid 1337"; only while an agent runs.
     public var proxy: String?
+    /// Whether its proxy listens; nil when nobody can look.
+    public var proxyHealth: ProxyHealth?
+    /// Whether nftables rules take inbound connections that the kernel cannot steer to its proxy; nil: no.
+    public var hasInboundRules: Bool?
     /// Only of pods.
     public var pod: KubernetesStatus.Pod?
 
@@ -42,9 +46,32 @@ public struct WorkloadReport: Codable, Sendable {
         let byRules = all.filter { $0.mechanism == Mechanism.nftables.rawValue }
         let ids = Dictionary(all.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         let names = Dictionary(byRules.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        let programs = try installed.registered().map { WorkloadReport($0, ids[$0.id]) }
-        let rules = try installed.ruled().map { WorkloadReport($0, names[$0.workload.name]) }
+        var programs = try installed.registered().map { WorkloadReport($0, ids[$0.id]) }
+        var rules = try installed.ruled().map { WorkloadReport($0, names[$0.workload.name]) }
+        if (programs + rules).contains(where: { $0.proxyHealth == nil }) {
+            try look(installed, &programs, &rules)
+        }
         return (programs + rules + (agent?.absent ?? []).map(WorkloadReport.init)).sorted { $0.name < $1.name }
+    }
+
+    /// Where no agent has looked at proxies yet, this process does.
+    private static func look(
+        _ installed: Installed, _ programs: inout [WorkloadReport], _ rules: inout [WorkloadReport]
+    ) throws {
+        let known = Namespaces()
+        let registered = try installed.registered(), ruled = try installed.ruled()
+        for index in programs.indices where programs[index].proxyHealth == nil {
+            guard let one = registered.first(where: { $0.id == programs[index].id }),
+                let maps = installed.interceptor?.maps, let namespace = known.namespace(of: one.key)
+            else { continue }
+            programs[index].proxyHealth = try? ProxyHealth(one, maps, in: namespace)
+        }
+        for index in rules.indices where rules[index].proxyHealth == nil {
+            guard let one = ruled.first(where: { "netns:\($0.cookie)" == rules[index].identity }),
+                let namespace = known.namespace(of: .netns(one.cookie))
+            else { continue }
+            rules[index].proxyHealth = try? ProxyHealth(one, in: namespace)
+        }
     }
 
     private init(_ one: RegisteredWorkload, _ more: AgentStatus.WorkloadStatus?) {
@@ -57,6 +84,7 @@ public struct WorkloadReport: Codable, Sendable {
         (mechanism, policy, whenProxyDown) = (Mechanism.ebpf.rawValue, one.policy, one.whenProxyDown)
         (since, problem) = (Double(one.value.since_ns) / 1e9, more?.problem)
         (limit, proxy, pod) = (more?.limit, more?.proxy, more?.pod)
+        (proxyHealth, hasInboundRules) = (more?.proxyHealth, one.hasInboundRules ? true : nil)
         let scope = AccelerationScope(rawValue: one.value.acceleration)
         let receivers = [(AccelerationScope.proxy, "proxies"), (.applications, "applications")]
             .filter { scope.contains($0.0) }.map(\.1)
@@ -69,11 +97,14 @@ public struct WorkloadReport: Codable, Sendable {
         (mesh, selector) = (one.workload.mesh ?? "custom", "\(one.workload.selector)")
         (mechanism, policy, whenProxyDown) = (Mechanism.nftables.rawValue, 0, one.workload.whenProxyDown.word)
         (since, problem) = (one.since, more?.problem)
-        (limit, proxy, pod) = (more?.limit, more?.proxy, more?.pod)
+        (limit, proxy, pod, proxyHealth) = (more?.limit, more?.proxy, more?.pod, more?.proxyHealth)
     }
 
+    /// The identity of one that is not there.
+    static let absent = "absent"
+
     private init(_ absent: AgentStatus.Absent) {
-        (id, name, identity) = (0, absent.name, "absent")
+        (id, name, identity) = (0, absent.name, Self.absent)
         (mesh, selector) = (absent.mesh, absent.selector)
         (mechanism, policy, whenProxyDown) = ("none", 0, absent.whenProxyDown)
         (since, problem) = (absent.since, "it is not intercepted, because it is not there: \(absent.reason)")
@@ -83,8 +114,8 @@ public struct WorkloadReport: Codable, Sendable {
         let hasPods = workloads.contains { $0.pod != nil }
         var table = Table(
             [
-                "workload", "mesh", "proxy", "selector", "identity", "mechanism", "policy", "proxy down", "accelerated",
-                "since",
+                "workload", "mesh", "proxy", "selector", "identity", "mechanism", "policy", "listens", "proxy down",
+                "accelerated", "since",
             ]
                 + (hasPods ? ["node", "addresses"] : []), numeric: [6])
         for one in workloads {
@@ -92,7 +123,8 @@ public struct WorkloadReport: Codable, Sendable {
             table.add(
                 [
                     one.name, one.mesh ?? "-", one.proxy ?? "-", one.selector ?? "-", one.identity, one.mechanism,
-                    one.mechanism == Mechanism.ebpf.rawValue ? "\(one.policy)" : "-", one.whenProxyDown,
+                    one.mechanism == Mechanism.ebpf.rawValue ? "\(one.policy)" : "-",
+                    one.proxyHealth?.word ?? "-", one.whenProxyDown,
                     one.acceleration ?? "-", Quantity.age(seconds: Double(time(nil)) - one.since),
                 ] + (hasPods ? pod : []))
         }
@@ -131,9 +163,12 @@ public struct NodeStatus: Encodable, Sendable {
     /// Something the operator should look at.
     public var hasProblem: Bool {
         !installed || !problems.isEmpty || agentProblem != nil || agent?.configurationProblem != nil
-            || agent?.pluginProblem != nil || workloads.contains { $0.problem != nil }
+            || agent?.pluginProblem != nil || workloads.contains { $0.problem != nil || $0.proxyHealth?.isProblem ?? false }
             || agent?.kubernetes.map { $0.problem != nil || !$0.problems.isEmpty } ?? false
     }
+
+    static let inboundRules =
+        "nftables rules take its inbound connections: the kernel cannot steer them to its proxy's listener"
 
     public var text: String {
         guard installed else {
@@ -175,7 +210,10 @@ public struct NodeStatus: Encodable, Sendable {
         lines = lines.map(\.printable)
         if !workloads.isEmpty { lines += ["", WorkloadReport.table(workloads).text] }
         for one in workloads {
-            let sentences = [one.problem, one.limit].compactMap(\.self) + (one.pod?.warnings ?? [])
+            let sentences =
+                [one.problem].compactMap(\.self) + (one.proxyHealth?.faults ?? [])
+                + (one.hasInboundRules == true ? [Self.inboundRules] : []) + [one.limit].compactMap(\.self)
+                + (one.pod?.warnings ?? [])
             lines += sentences.map { "\(one.name): \($0)".printable }
         }
         for pod in agent?.kubernetes?.problems ?? [] { lines.append("\(pod.name): \(pod.reason)".printable) }

@@ -59,6 +59,7 @@ public struct Reason: RawRepresentable, Hashable, Sendable, CaseIterable {
     public static let rule = Reason(WEIR_REASON_RULE)
     public static let loop = Reason(WEIR_REASON_LOOP)
     public static let tooManyHandshakes = Reason(WEIR_REASON_TOO_MANY_HANDSHAKES)
+    public static let proxyNotSteerable = Reason(WEIR_REASON_PROXY_NOT_STEERABLE)
 }
 
 extension Reason: CustomStringConvertible, Codable {

@@ -15,6 +15,7 @@ enum weir_when_proxy_down {
 enum weir_workload_flag {
 	WEIR_WORKLOAD_FOLLOW_PASSED = 1 << 0,	/* connections left alone get a record at their end, with bytes */
 	WEIR_WORKLOAD_STEERED = 1 << 1,	/* inbound.bpf.h is in force in its namespace */
+	WEIR_WORKLOAD_INBOUND_RULES = 1 << 2,	/* nftables rules in its namespace decide about inbound connections */
 };
 
 enum weir_role {
@@ -43,7 +44,7 @@ struct weir_workload {
 	__u32 acceleration;	/* enum weir_acceleration; 0 in weir_cgroups */
 	__u32 budget;		/* bytes that a socket of it may have unread before messages to it take the stack */
 	__u32 share;		/* index of weir_shares */
-	__u32 pad;
+	__u32 unsteerable;	/* its proxy's inbound listener cannot enter weir_listeners; programs and user write it */
 	char name[WEIR_NAME_SIZE];
 };
 
