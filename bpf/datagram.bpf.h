@@ -68,6 +68,7 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
 	if (!policy)
 		return PROCEED;
 	attempt.mark = sk->mark;
+	attempt.interface = sk->bound_dev_if;
 	attempt.destination_port = port_of(ctx->user_port);
 	read_user_address(ctx, six, &attempt.destination);
 	read_local_address(sk, &attempt.source);
@@ -76,10 +77,14 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
 
 	struct weir_route *route = find_route(attempt.netns, &attempt.destination);
 	struct decision decision;
+	__u32 error;
 
 	attempt.policy = workload->policy;
 	decision = unpack(decide_outbound(policy, &attempt, route));
 
+	if (decision.verdict != WEIR_VERDICT_DIRECT && may_fail() &&
+	    (error = route_error(sk, &attempt, route)))
+		return refuse_unroutable(workload, IPPROTO_UDP, error);
 	if (decision.verdict != WEIR_VERDICT_DIRECT &&
 	    !redirect_datagram(ctx, six, sk, workload, policy, &attempt, route, &decision)) {
 		count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_NO_MEMORY, IPPROTO_UDP);
@@ -95,7 +100,8 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
  * When: sendto(), sendmsg() and sendmmsg() with an address, on AF_INET sockets.
  * Reads: as connect.  Writes: weir_datagrams, weir_counters, the destination
  * and the source of this datagram.
- * Returns: 1, go on; 0, EPERM to the caller (no memory for the origin).
+ * Returns: 1, go on; 0, the route's error to the caller where there is no way
+ * to the destination, else EPERM (no memory for the origin).
  */
 SEC("cgroup/sendmsg4")
 int weir_sendmsg4(struct bpf_sock_addr *ctx)

@@ -71,7 +71,7 @@ extension Node {
         for (name, one) in absent where !isLeftAlone {
             do {
                 let resolved = try ResolvedWorkload(one.workload)
-                if choice(of: one.workload, configuration).mechanism == .nftables { try requireNFT(resolved) }
+                if choice(of: resolved, configuration).mechanism == .nftables { try requireNFT(resolved) }
                 if let clash = Self.clashes(workloads.values.map(\.resolved) + [resolved]).first {
                     throw InvalidValue(clash)
                 }

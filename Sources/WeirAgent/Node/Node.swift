@@ -94,7 +94,7 @@ public actor Node {
             do {
                 let one = try result.get()
                 isThere = true
-                if choice(of: workload, new).mechanism == .nftables {
+                if choice(of: one, new).mechanism == .nftables {
                     try requireNFT(one)
                 }
                 resolved.append(one)
@@ -113,8 +113,8 @@ public actor Node {
         }
         let pods = workloads.values.map(\.resolved).filter { $0.held != nil }
         problems += Self.clashes(pods + resolved)
-        let moved = pods.filter { workloads[$0.identifier]?.choice != choice(of: $0.workload, new) }
-        for pod in moved where choice(of: pod.workload, new).mechanism == .nftables {
+        let moved = pods.filter { workloads[$0.identifier]?.choice != choice(of: $0, new) }
+        for pod in moved where choice(of: pod, new).mechanism == .nftables {
             do { try requireNFT(pod) } catch { problems.append("pod \(pod.workload.name): \(error)") }
         }
         guard problems.isEmpty else { throw NodeError(problems: problems) }
@@ -127,7 +127,7 @@ public actor Node {
         let wanted = Set(kept.map(\.identifier))
         for (identifier, present) in workloads where !wanted.contains(identifier) { remove(present) }
         try removeStrangers(keeping: kept)
-        let slots = try ebpf?.prepare(resolved.filter { choice(of: $0.workload, new).mechanism == .ebpf }) ?? [:]
+        let slots = try ebpf?.prepare(resolved.filter { choice(of: $0, new).mechanism == .ebpf }) ?? [:]
         for one in resolved + moved { try await put(one, slot: slots[one.key], watching: watching) }
         if !keepsStrangers { try takeOver() }
         try forgetUnused()
@@ -162,7 +162,7 @@ public actor Node {
         if let present = workloads[resolved.identifier], present.resolved.key != resolved.key {
             remove(present)
         }
-        let choice = choice(of: resolved.workload, configuration)
+        let choice = choice(of: resolved, configuration)
         guard choice.mechanism == .ebpf, let ebpf else {
             return try putNFT(resolved, choice, watching: watching, anew: anew)
         }
@@ -209,6 +209,7 @@ public actor Node {
                 "acceleration is limited", metadata: ["workload": "\(resolved.workload.name)", "reason": "\(limit)"])
         }
         workload.noted = namespaces.note(of: resolved)
+        workload.routing = routingRemark(on: workload)
         workloads[resolved.identifier] = workload
         announce(resolved, workload.choice)
     }
@@ -262,6 +263,8 @@ public actor Node {
         }
         if resolved.policy.interceptionMode == .tproxy, !resolved.policy.inboundPorts.ranges.isEmpty {
             try namespaces.installRouting(resolved)
+            // What was read of the namespace's routes held before that.
+            ebpf?.synchronizeRoutes(resolved.cookie, [])
         }
         return needsRules
     }

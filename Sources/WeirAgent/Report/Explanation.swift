@@ -19,6 +19,8 @@ public struct Explanation: Encodable, Sendable {
     public let facts: [String]
     /// Index of the rule in the policy.
     public let rule: Int
+    /// What the call fails with for want of a route: "network is unreachable"; nil: there is one, or that is not known.
+    public let error: String?
 
     public enum Side: String, Sendable {
         case app, proxy, outside
@@ -72,8 +74,21 @@ public struct Explanation: Encodable, Sendable {
         attempt.destination_port = question.destination.port.bigEndian
         question.destination.address.store(in: &attempt.destination)
         question.source?.store(in: &attempt.source)
-        return Explanation(
-            question, try interceptor.explain(attempt), try interceptor.maps.sources(of: workload.policy))
+        // In its namespace, for the kernel to see whether what is known of its routes still holds.
+        let answer =
+            if let namespace = namespace(attempt.netns) {
+                try namespace.enter { () throws(BPFError) in try interceptor.explain(attempt) }
+            } else {
+                try interceptor.explain(attempt)
+            }
+        return Explanation(question, answer, try interceptor.maps.sources(of: workload.policy))
+    }
+
+    private static func namespace(_ cookie: UInt64) -> NetworkNamespace? {
+        for path in NetworkNamespace.everywhere() {
+            if let found = try? NetworkNamespace(path: path), found.cookie == cookie { return found }
+        }
+        return nil
     }
 
     /// The overflow uid belongs to no proxy.
@@ -90,6 +105,7 @@ public struct Explanation: Encodable, Sendable {
         source = sources.indices.contains(Int(answer.source_index)) ? sources[Int(answer.source_index)] : nil
         facts = Facts(rawValue: answer.facts).names
         rule = Int(answer.rule)
+        error = answer.error == 0 ? nil : BPFError.text(Int32(answer.error))
     }
 
     /// What the kernel knows of uids and gids under a policy.
@@ -107,14 +123,18 @@ public struct Explanation: Encodable, Sendable {
             throw InvalidValue("the network namespace of \(noted.workload.name) is gone")
         }
         let policy = try PolicyCompiler.compile(noted.workload.policy)
-        let attempt = try NFTQuestion(question, policy, in: namespace).attempt
+        let asked = try NFTQuestion(question, policy, in: namespace)
+        let attempt = asked.attempt
         let decision = policy.decide(attempt)
+        // The kernel routes before rules see anything.
+        let fails = attempt.direction == .outbound && asked.error != 0 && decision.verdict != .direct
+        error = fails ? BPFError.text(asked.error) : nil
         workload = question.workload
         mechanism = .nftables
         destination = question.destination.description
         direction = attempt.direction
-        verdict = decision.verdict
-        reason = decision.reason
+        verdict = fails ? .refuse : decision.verdict
+        reason = fails ? .noRoute : decision.reason
         because = reason.sentence
         source = decision.source
         facts = policy.facts(of: attempt).names
@@ -122,7 +142,7 @@ public struct Explanation: Encodable, Sendable {
     }
 
     public var text: String {
-        var lines = ["\(direction.word) to \(destination): \(verdict.word) (\(reason.word))", "  because \(because)"]
+        var lines = ["\(direction.word) to \(destination): \(verdict.word) (\(reason.word))", "  because \(because)\(error.map { ": \($0)" } ?? "")"]
         if let source { lines.append("  decided by \(source.printable), rule \(rule)") }
         if !facts.isEmpty { lines.append("  facts: \(facts.joined(separator: " "))") }
         return lines.joined(separator: "\n")

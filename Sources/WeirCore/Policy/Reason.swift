@@ -58,6 +58,7 @@ public struct Reason: RawRepresentable, Hashable, Sendable, CaseIterable {
     public static let noPolicy = Reason(WEIR_REASON_NO_POLICY)
     public static let rule = Reason(WEIR_REASON_RULE)
     public static let tooManyHandshakes = Reason(WEIR_REASON_TOO_MANY_HANDSHAKES)
+    public static let noRoute = Reason(WEIR_REASON_NO_ROUTE)
 }
 
 extension Reason: CustomStringConvertible, Codable {
