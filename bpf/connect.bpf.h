@@ -3,8 +3,6 @@
 #ifndef WEIR_CONNECT_BPF_H
 #define WEIR_CONNECT_BPF_H
 
-enum { REFUSE = 0, PROCEED = 1 }; /* what a sock_addr hook returns; REFUSE gives EPERM */
-
 /*
  * MPTCP: the hooks see the subflow's socket, the application asks the MPTCP
  * socket for its peer.  That one gets a copy.  (Linux 5.19; before, an MPTCP
@@ -224,6 +222,7 @@ static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
 
 	struct attempt attempt = { .netns = netns };
 	struct decision decision = { .verdict = WEIR_VERDICT_DIRECT, .reason = WEIR_REASON_NO_POLICY };
+	__u32 error;
 
 	attempt.protocol = ctx->type == SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP;
 	attempt.destination_port = port_of(ctx->user_port);
@@ -241,6 +240,7 @@ static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
 		return pass(ctx, six, sk, workload, &attempt, NULL, &decision);
 	}
 	attempt.mark = sk->mark;
+	attempt.interface = sk->bound_dev_if;
 	read_owner(sk, &attempt);
 	attempt.by_proxy_cgroup = is_proxy_cgroup(workload, policy, ctx);
 
@@ -253,6 +253,9 @@ static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
 	decision = unpack(decide_outbound(policy, &attempt, route));
 	attempt.is_borrowed = policy->flags & WEIR_POLICY_TRANSPARENT && attempt.facts & WEIR_FACT_LOCAL &&
 			      attempt.protocol == IPPROTO_TCP && !is_unspecified(&attempt.source);
+	if (decision.verdict != WEIR_VERDICT_DIRECT && may_fail() &&
+	    (error = route_error(sk, &attempt, route)))
+		return refuse_unroutable(workload, attempt.protocol, error);
 	if (workload->acceleration && attempt.protocol == IPPROTO_TCP)
 		want_peer(sk, workload, &attempt, route, decision.verdict);
 	if (decision.verdict == WEIR_VERDICT_DIRECT)
@@ -265,8 +268,9 @@ static __always_inline int on_connect(struct bpf_sock_addr *ctx, bool six)
  * (io_uring, MSG_FASTOPEN and MPTCP included), before the kernel routes it.
  * Reads: weir_pods or weir_cgroups, then the maps of policy.bpf.h.
  * Writes: weir_socks, weir_counters, the address that is connected to.
- * Returns: 1, go on; 0, EPERM to the caller (no memory for the origin, the
- * workload has its share of handshakes, or a proxy's connections go round).
+ * Returns: 1, go on; 0, the route's error to the caller where there is no way
+ * to the destination, else EPERM (no memory for the origin, the workload has its
+ * share of handshakes, or a proxy's connections go round).
  */
 SEC("cgroup/connect4")
 int weir_connect4(struct bpf_sock_addr *ctx)

@@ -80,6 +80,7 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
 	if (!policy)
 		return PROCEED;
 	attempt.mark = sk->mark;
+	attempt.interface = sk->bound_dev_if;
 	attempt.destination_port = port_of(ctx->user_port);
 	read_user_address(ctx, six, &attempt.destination);
 	read_message_source(ctx, six, &attempt.source);
@@ -88,10 +89,14 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
 
 	struct weir_route *route = find_route(attempt.netns, &attempt.destination);
 	struct decision decision;
+	__u32 error;
 
 	attempt.policy = workload->policy;
 	decision = unpack(decide_outbound(policy, &attempt, route));
 
+	if (decision.verdict != WEIR_VERDICT_DIRECT && may_fail() &&
+	    (error = route_error(sk, &attempt, route)))
+		return refuse_unroutable(workload, IPPROTO_UDP, error);
 	if (decision.verdict != WEIR_VERDICT_DIRECT && goes_round(decision.verdict)) {
 		count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_LOOP, IPPROTO_UDP);
 		return REFUSE;
@@ -111,8 +116,9 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *ctx, bool six)
  * When: sendto(), sendmsg() and sendmmsg() with an address, on AF_INET sockets.
  * Reads: as connect.  Writes: weir_datagrams, weir_counters, the destination
  * and the source of this datagram.
- * Returns: 1, go on; 0, EPERM to the caller (no memory for the origin, or the
- * proxy asks itself).
+ * Returns: 1, go on; 0, the route's error to the caller where there is no way
+ * to the destination, else EPERM (no memory for the origin, or the proxy asks
+ * itself).
  */
 SEC("cgroup/sendmsg4")
 int weir_sendmsg4(struct bpf_sock_addr *ctx)

@@ -39,6 +39,12 @@ static __always_inline void explain(struct weir_attempt *asked)
 		unpack(asked->direction == WEIR_INBOUND ? decide_inbound(policy, &attempt)
 							: decide_outbound(policy, &attempt, route));
 
+	if (asked->direction == WEIR_OUTBOUND && decision.verdict != WEIR_VERDICT_DIRECT && may_fail())
+		asked->error = route_error(NULL, &attempt, route);
+	if (asked->error) {
+		decision.verdict = WEIR_VERDICT_REFUSE;
+		decision.reason = WEIR_REASON_NO_ROUTE;
+	}
 	asked->facts = attempt.facts;
 	asked->local = asked->facts & WEIR_FACT_LOCAL ? 1 : 0;
 	asked->verdict = decision.verdict;

@@ -27,6 +27,9 @@
 #define WEIR_ENOENT 2
 #define WEIR_EEXIST 17
 #define WEIR_ECONNREFUSED 111
+#define ENETUNREACH 101
+#define EACCES 13
+#define EINVAL 22
 #define SO_ORIGINAL_DST 80 /* IP6T_SO_ORIGINAL_DST has the same number */
 
 /* include/uapi/linux/in.h, in6.h; spelt here because libc's headers clash with linux/bpf.h. */
@@ -81,8 +84,38 @@ typedef struct {
 struct proto {
 	unsigned long *memory_pressure;
 };
+typedef struct {
+	int counter;
+} atomic_t;
+struct netns_ipv4 {
+	atomic_t rt_genid; /* one more with each change of IPv4 routes, addresses and rules */
+};
+struct fib6_table {
+	unsigned int fib_seq; /* one more with each route that comes or goes */
+};
+struct fib_rules_ops {
+	unsigned int fib_rules_seq; /* one more with each rule */
+};
+struct netns_ipv6 {
+	struct fib6_table *fib6_main_tbl;
+	struct fib_rules_ops *fib6_rules_ops;
+};
+struct net {
+	struct netns_ipv4 ipv4;
+	struct netns_ipv6 ipv6;
+};
+typedef struct {
+	struct net *net;
+} possible_net_t;
+struct nsproxy {
+	struct net *net_ns;
+};
+struct task_struct {
+	struct nsproxy *nsproxy;
+};
 struct sock_common {
 	unsigned long skc_flags;
+	possible_net_t skc_net;
 	struct proto *skc_prot;
 	atomic64_t skc_cookie;
 };
@@ -176,6 +209,7 @@ static __always_inline struct tcp_sock *tcp_of(struct bpf_sock *sk)
 /* include/net/sock.h.  DONE: the peer's FIN has been received. */
 enum sock_flags {
 	SOCK_DONE = 1,
+	SOCK_BROADCAST = 6,
 	SOCK_ZEROCOPY = 0x7fff, /* any: the kernel's own is asked for */
 };
 

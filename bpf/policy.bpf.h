@@ -158,11 +158,22 @@ struct attempt {
 	bool is_borrowed; /* WEIR_SOCKET_BORROWED */
 	__u32 policy; /* slot */
 	__u32 facts; /* what decide_outbound() and decide_inbound() have found */
-	__u32 interface; /* inbound: index of the one it came in by */
+	__u32 interface; /* index: inbound of the one it came in by, outbound of the one the socket is bound to */
 	__u32 uid;
 	__u32 gid;
 	__u32 mark;
 };
+
+/* Index of the interface that it leaves by, 0 when unknown: what goes to an own address leaves by the loopback
+ * interface, whatever the socket is bound to. */
+static __always_inline __u32 leaving_interface(const struct attempt *attempt, const struct weir_route *route)
+{
+	bool is_local = route && route->flags & WEIR_ROUTE_LOCAL;
+
+	if (attempt->interface && !is_local)
+		return attempt->interface;
+	return route ? route->interface : 0;
+}
 
 /* The facts of an outbound attempt.  route may be NULL: no route is known. */
 static __always_inline __u32 outbound_facts(const struct weir_policy *policy, const struct attempt *attempt,
@@ -189,8 +200,8 @@ static __always_inline __u32 outbound_facts(const struct weir_policy *policy, co
 	if (policy->flags & WEIR_POLICY_USER_PORTS &&
 	    has_user_port(slot, attempt->uid, attempt->protocol, attempt->destination_port))
 		facts |= WEIR_FACT_UID_PORT;
-	if (policy->flags & WEIR_POLICY_INTERFACES && route)
-		facts |= interface_facts(slot, attempt->netns, route->interface, WEIR_OUTBOUND,
+	if (policy->flags & WEIR_POLICY_INTERFACES)
+		facts |= interface_facts(slot, attempt->netns, leaving_interface(attempt, route), WEIR_OUTBOUND,
 					 &attempt->destination);
 	if (attempt->by_proxy_cgroup)
 		facts |= WEIR_FACT_PROXY_CGROUP;

@@ -20,6 +20,7 @@
 #include "policy.bpf.h"
 #include "workload.bpf.h"
 #include "target.bpf.h"
+#include "route.bpf.h"
 #include "loop.bpf.h"
 #include "spread.bpf.h"
 #include "pair.bpf.h"

@@ -28,7 +28,7 @@ public struct BPFError: Error, Sendable, CustomStringConvertible {
     }
 
     /// The C library's words for an errno, in lower case as the middle of a sentence.
-    static func text(_ code: Int32) -> String {
+    public static func text(_ code: Int32) -> String {
         let text = String(cString: strerror(code))
         return text.prefix(1).lowercased() + text.dropFirst()
     }

@@ -6,7 +6,7 @@ import Synchronization
 /// Tells when something of a network namespace changes.
 public final class NamespaceMonitor {
     public enum Subject: Sendable {
-        /// Interfaces, addresses and routes.
+        /// Interfaces, addresses, routes and rules of routing.
         case routes
         /// Anything of nftables, also what iptables-nft does.
         case rules
@@ -72,6 +72,7 @@ extension NamespaceMonitor.Subject {
         switch self {
         case .routes:
             UInt32(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE)
+                | UInt32(RTMGRP_IPV4_RULE) | 1 << (19 - 1)  // RTNLGRP_IPV6_RULE of linux/rtnetlink.h
         case .rules: 1 << (7 - 1)  // NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h
         }
     }

@@ -1,3 +1,4 @@
+import CWeirBPF
 import Glibc
 public import WeirCore
 
@@ -10,23 +11,38 @@ extension NetworkNamespace {
         public let source: Address?
         /// The name of the interface that leads there.
         public let interface: String?
+        /// What the call fails with, as an errno; 0: there is a way.
+        public let error: Int32
+        public let isMulticast: Bool
+        public let isBroadcast: Bool
     }
 
     /// Asks the kernel, as connect() would.
-    public func way(to destination: Address) throws(BPFError) -> Way {
+    /// - Parameters:
+    ///   - source: the address that the socket is bound to, if it is.
+    ///   - uid: whose socket it is.
+    public func way(to destination: Address, from source: Address? = nil, uid: UInt32? = nil) throws(BPFError) -> Way {
         try enter { () throws(BPFError) in
             var route = Route(isLocal: false, interface: 0, source: nil)
-            try RouteReader().ask(destination, &route)
+            let type = try RouteReader().ask(destination, from: source, uid: uid, &route)
             var name = [CChar](repeating: 0, count: Int(IF_NAMESIZE))
             let isNamed = if_indextoname(route.interface, &name) != nil
             return Way(
                 isLocal: route.isLocal, source: route.source,
-                interface: isNamed ? String(decoding: name.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self) : nil)
+                interface: isNamed ? String(decoding: name.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self) : nil,
+                error: route.error, isMulticast: type == Int(RTN_MULTICAST),
+                isBroadcast: route.isBroadcast)
         }
     }
 }
 
 extension NetworkNamespace {
+    /// Whether the destination alone decides which route a socket gets: no rule of policy routing (ip-rule(8)) looks at its
+    /// source, mark, user or ports.
+    public func routesByDestination() throws(BPFError) -> Bool {
+        try enter { () throws(BPFError) in try RoutingRules.read().isByDestination }
+    }
+
     /// The namespace's own addresses, the loopback ones included.
     public func addresses() throws(BPFError) -> [Address] {
         let routes = try enter { () throws(BPFError) in try RouteReader().read().routes }

@@ -52,7 +52,7 @@ struct Object: ~Copyable {
     static let selfTest = "weir_selftest"
 
     /// Programs that take no part in interception; each part of Weir that uses some loads them.
-    static let lone = [selfTest] + ForgottenWriters.programs
+    static let lone = [selfTest, RoutingGenerations.program] + ForgottenWriters.programs
 
     /// Leaves out of `load` every program that `isWanted` refuses, and the maps that only others use: the self-test
     /// shares one with the rest.
@@ -60,8 +60,9 @@ struct Object: ~Copyable {
         var map = bpf_object__next_map(pointer, nil)
         while let current = map {
             let name = String(cString: bpf_map__name(current))
-            let isShared = name == ShortCut.queues
-            if name.hasPrefix("weir_"), !isShared, name.hasPrefix("weir_probe") != isWanted(Self.selfTest) {
+            let isShared = name == ShortCut.queues && !isWanted(RoutingGenerations.program)
+            let isUsed = isWanted(Self.selfTest) == name.hasPrefix("weir_probe")
+            if name.hasPrefix("weir_"), !isShared, !isUsed || isWanted(RoutingGenerations.program) {
                 bpf_map__set_autocreate(current, false)
             }
             map = bpf_object__next_map(pointer, current)

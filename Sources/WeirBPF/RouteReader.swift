@@ -9,6 +9,13 @@ struct Route: Hashable {
     var interface: UInt32
     /// What the kernel would choose as the source; nil when it says none.
     var source: Address?
+    /// What connect() fails with, as an errno; 0: there is a way.
+    var error: Int32 = 0
+    var isBroadcast = false
+    /// Whether the kernel refuses sources of 127.0.0.0/8, as it does unless route_localnet is set for the interface.
+    var refusesLoopback = false
+    /// Of the family when it was read, where any of the three above is set: they hold no longer than that.
+    var generation: UInt32 = 0
 }
 
 /// Reads the routes of the calling thread's network namespace, and asks the kernel which source address each gives.
@@ -26,21 +33,23 @@ struct RouteReader: ~Copyable {
         /// Whether there are more than its share: then its own addresses are known first, and of the rest those with the
         /// shortest prefixes.
         var isCut = false
+        /// Whether the destination alone decides which route a socket gets.
+        var isByDestination = true
     }
 
     /// Every destination prefix, and the answer to a representative of it.
     /// - Parameter most: how many; who is in the namespace may make as many as it likes.
     func read(most: Int = Int(WEIR_SHARE_ROUTES)) throws(BPFError) -> Reading {
-        var (local, others): (Set<CIDR>, Set<CIDR>) = ([], [])
+        let generations = RoutingGenerations.current()
+        let rules = try RoutingRules.read()
+        var tables = Tables()
         for family in [AF_INET, AF_INET6] {
-            try Self.dump(family, Int(RT_TABLE_LOCAL.rawValue), most, &local, &others)
-        }
-        for table in [RT_TABLE_MAIN, RT_TABLE_DEFAULT] {
-            for family in [AF_INET, AF_INET6] {
-                try Self.dump(family, Int(table.rawValue), most, &local, &others)
+            for table in [RT_TABLE_LOCAL, RT_TABLE_MAIN, RT_TABLE_DEFAULT].map(\.rawValue) + rules.tables.sorted() {
+                try Self.dump(family, table, most, &tables)
             }
         }
-        var reading = Reading()
+        var (local, others) = (tables.local, tables.others.union(rules.destinations))
+        var reading = Reading(isByDestination: rules.isByDestination)
         // Both families share one trie: without an entry of its own, IPv4 would meet IPv6's default route.
         let always = [CIDR(containing: .any4, length: 96), CIDR(containing: .any6, length: 0)]
         reading.isCut = local.count + others.count > most - always.count
@@ -52,14 +61,32 @@ struct RouteReader: ~Copyable {
         if others.count > room { reading.isCut = true }
         let prefixes = local.union(others.shortest(room)).union(always)
         let lengths = Set(prefixes.map(\.length)).sorted()
+        // Else an address has an answer of its own, which its prefix does not tell.
+        let isExact = rules.isPlain && !tables.isBySocket && !reading.isCut
+        var loopback: [UInt32: Bool] = [:]
         for prefix in prefixes {
             var route = Route(isLocal: local.contains(prefix), interface: 0, source: nil)
             if let probe = Self.representative(of: prefix, among: prefixes, lengths) {
                 try ask(probe, &route)
+                if prefix.isIPv4, !route.isLocal, route.error == 0 {
+                    let known = loopback[route.interface]
+                    route.refusesLoopback = if let known { known } else { try refuses(.loopback4, to: probe) }
+                    loopback[route.interface] = route.refusesLoopback
+                }
             }
+            route.mark(isExact ? prefix.isIPv4 ? generations.ipv4 : generations.ipv6 : 0)
             reading.routes[prefix] = route
         }
         return reading
+    }
+
+    /// What tables hold.
+    private struct Tables {
+        /// Destinations of type RTN_LOCAL of the table that every namespace has for them.
+        var local: Set<CIDR> = []
+        var others: Set<CIDR> = []
+        /// Whether some route is for packets of one source or type of service only.
+        var isBySocket = false
     }
 
     /// Where IPv6 source selection changes within one route: the policy table of RFC 6724, 2.1, and the bit in which
@@ -101,10 +128,9 @@ struct RouteReader: ~Copyable {
         return nil
     }
 
-    /// Destination prefixes of one family in one table; those of type RTN_LOCAL go into `local`. Other tables than three
-    /// are for marked packets (TransparentRouting) and the like.
+    /// Destination prefixes of one family in one table.
     private static func dump(
-        _ family: Int32, _ table: Int, _ most: Int, _ local: inout Set<CIDR>, _ others: inout Set<CIDR>
+        _ family: Int32, _ table: UInt32, _ most: Int, _ tables: inout Tables
     ) throws(BPFError) {
         let netlink = try Netlink()
         // The kernel then sends the one table (Linux 4.20); else this picks its routes out of all.
@@ -112,50 +138,63 @@ struct RouteReader: ~Copyable {
         setsockopt(netlink.descriptor.raw, 270, 12, &isStrict, socklen_t(MemoryLayout<Int32>.size))
         var request = rtmsg()
         request.rtm_family = UInt8(family)
-        request.rtm_table = UInt8(table)
+        let attribute = [8, 0, UInt8(RTA_TABLE.rawValue), 0] + withUnsafeBytes(of: table) { Array($0) }
         var found: Set<CIDR> = []
         var own: Set<CIDR> = []
+        var isBySocket = false
         let error = try netlink.request(
-            type: Int32(RTM_GETROUTE), flags: NLM_F_DUMP, payload: withUnsafeBytes(of: &request) { Array($0) },
+            type: Int32(RTM_GETROUTE), flags: NLM_F_DUMP,
+            payload: withUnsafeBytes(of: &request) { Array($0) } + attribute,
             until: { found.count + own.count > most }
         ) { payload in
             guard payload.count >= MemoryLayout<rtmsg>.size else { return }
             let route = payload.loadUnaligned(as: rtmsg.self)
-            let wanted = [RTN_UNICAST, RTN_LOCAL, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_BLACKHOLE].map { Int($0) }
+            let types = [
+                RTN_UNICAST, RTN_LOCAL, RTN_BROADCAST, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_BLACKHOLE, RTN_THROW,
+            ]
             // RTM_F_CLONED: an entry of a cache, not of a table.
-            guard Int(route.rtm_table) == table, wanted.contains(Int(route.rtm_type)), route.rtm_flags & 0x200 == 0
-            else { return }
+            guard types.map({ Int($0) }).contains(Int(route.rtm_type)), route.rtm_flags & 0x200 == 0 else { return }
             var base = family == AF_INET ? Address.any4 : Address.any6
+            var number = UInt32(route.rtm_table)
             Netlink.attributes(payload, skip: MemoryLayout<rtmsg>.size) { type, value in
-                if type == Int32(RTA_DST.rawValue) { base = Address(kernel: value) ?? base }
+                switch type {
+                case Int32(RTA_DST.rawValue): base = Address(kernel: value) ?? base
+                case Int32(RTA_TABLE.rawValue): number = value.loadUnaligned(as: UInt32.self)
+                default: break
+                }
             }
+            guard number == table else { return }
+            if route.rtm_src_len != 0 || route.rtm_tos != 0 { isBySocket = true }
             let prefix = CIDR(containing: base, length: Int(route.rtm_dst_len) + (family == AF_INET ? 96 : 0))
-            if Int(route.rtm_type) == Int(RTN_LOCAL) { own.insert(prefix) } else { found.insert(prefix) }
+            let isOwn = Int(route.rtm_type) == Int(RTN_LOCAL) && table == UInt32(RT_TABLE_LOCAL.rawValue)
+            if isOwn { own.insert(prefix) } else { found.insert(prefix) }
         }
         // A kernel without IPv6 has no such routes, and a namespace may have no such table; that is no failure.
         if ![0, EAFNOSUPPORT, EOPNOTSUPP, ENOENT].contains(error) {
             throw BPFError(code: error, operation: "read", subject: "the routes of a network namespace")
         }
-        local.formUnion(own)
-        others.formUnion(found)
+        tables.local.formUnion(own)
+        tables.others.formUnion(found)
+        tables.isBySocket = tables.isBySocket || isBySocket
     }
 
     /// Asks for the route to one address, as connect() would.
-    func ask(_ destination: Address, _ route: inout Route) throws(BPFError) {
-        var request = rtmsg()
-        request.rtm_family = UInt8(destination.isIPv4 ? AF_INET : AF_INET6)
-        request.rtm_dst_len = destination.isIPv4 ? 32 : 128
-        let bytes = destination.isIPv4 ? Array(destination.bytes.suffix(4)) : destination.bytes
-        let attribute = [UInt8(4 + bytes.count), 0, UInt8(RTA_DST.rawValue), 0] + bytes
+    /// - Parameters:
+    ///   - from: the address that the socket is bound to, if it is.
+    ///   - uid: whose socket it is; nil: this process's user's.
+    /// - Returns: the route's type, such as RTN_MULTICAST; 0: there is none.
+    @discardableResult
+    func ask(
+        _ destination: Address, from: Address? = nil, uid: UInt32? = nil, _ route: inout Route
+    ) throws(BPFError) -> Int {
         var source: Address?
         var interface: UInt32 = 0
-        var isLocal = false
-        _ = try netlink.request(
-            type: Int32(RTM_GETROUTE), flags: 0,
-            payload: withUnsafeBytes(of: &request) { Array($0) } + attribute
+        var type = 0
+        let error = try netlink.request(
+            type: Int32(RTM_GETROUTE), flags: 0, payload: Self.question(destination, from, uid)
         ) { payload in
             guard payload.count >= MemoryLayout<rtmsg>.size else { return }
-            isLocal = Int(payload.loadUnaligned(as: rtmsg.self).rtm_type) == Int(RTN_LOCAL)
+            type = Int(payload.loadUnaligned(as: rtmsg.self).rtm_type)
             Netlink.attributes(payload, skip: MemoryLayout<rtmsg>.size) { type, value in
                 switch type {
                 case Int32(RTA_PREFSRC.rawValue): source = Address(kernel: value)
@@ -164,9 +203,49 @@ struct RouteReader: ~Copyable {
                 }
             }
         }
-        route.isLocal = route.isLocal || isLocal
+        route.isLocal = route.isLocal || type == Int(RTN_LOCAL)
+        route.isBroadcast = type == Int(RTN_BROADCAST)
         route.source = source
         route.interface = interface
+        // IPv4 says it by failing, IPv6 by the type of a route (ip6_rt_type_to_error()).
+        let errors = [Int(RTN_UNREACHABLE): EHOSTUNREACH, Int(RTN_PROHIBIT): EACCES, Int(RTN_BLACKHOLE): EINVAL]
+        let isKnown = [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL].contains(error)
+        route.error = isKnown ? error : errors[type] ?? 0
+        return type
+    }
+
+    /// Whether the kernel takes no packet from this source to this destination, to which it takes some.
+    private func refuses(_ source: Address, to destination: Address) throws(BPFError) -> Bool {
+        try netlink.request(
+            type: Int32(RTM_GETROUTE), flags: 0, payload: Self.question(destination, source, nil)
+        ) { _ in } == EINVAL
+    }
+
+    private static func question(_ destination: Address, _ source: Address?, _ uid: UInt32?) -> [UInt8] {
+        var request = rtmsg()
+        request.rtm_family = UInt8(destination.isIPv4 ? AF_INET : AF_INET6)
+        request.rtm_dst_len = destination.isIPv4 ? 32 : 128
+        var message = withUnsafeBytes(of: &request) { Array($0) } + attribute(Int(RTA_DST.rawValue), destination)
+        if let source, source.isIPv4 == destination.isIPv4, !source.isUnspecified {
+            message[2] = message[1]  // rtm_src_len
+            message += attribute(Int(RTA_SRC.rawValue), source)
+        }
+        if let uid { message += [8, 0, UInt8(RTA_UID.rawValue), 0] + withUnsafeBytes(of: uid) { Array($0) } }
+        return message
+    }
+
+    private static func attribute(_ type: Int, _ address: Address) -> [UInt8] {
+        let bytes = address.isIPv4 ? Array(address.bytes.suffix(4)) : address.bytes
+        return [UInt8(4 + bytes.count), 0, UInt8(type), 0] + bytes
+    }
+}
+
+extension Route {
+    /// Says how long what makes a connection fail holds; 0: that is not known, so none of it is.
+    fileprivate mutating func mark(_ generation: UInt32) {
+        if generation == 0 { (error, isBroadcast, refusesLoopback) = (0, false, false) }
+        let mayFail = error != 0 || isBroadcast || refusesLoopback
+        self.generation = mayFail ? generation : 0
     }
 }
 

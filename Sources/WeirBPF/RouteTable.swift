@@ -29,6 +29,10 @@ public final class RouteTable {
     /// Whether the namespace has more routes than its share: then not all are known.
     public private(set) var isCut = false
 
+    /// Whether the destination alone decides which route a socket of the namespace gets: else what is known of its routes
+    /// is right for some of its sockets only.
+    public private(set) var isByDestination = true
+
     /// What it has written.
     public var prefixes: [CIDR] { Array(written.keys) }
 
@@ -65,6 +69,7 @@ public final class RouteTable {
             changed += 1
         }
         isCut = reading.isCut
+        isByDestination = reading.isByDestination
         try writeNear()
         return changed
     }
@@ -141,6 +146,10 @@ public final class RouteTable {
             value.flags |= UInt32(WEIR_ROUTE_SOURCE.rawValue)
             source.store(in: &value.source)
         }
+        if route.isBroadcast { value.flags |= UInt32(WEIR_ROUTE_BROADCAST.rawValue) }
+        if route.refusesLoopback { value.flags |= UInt32(WEIR_ROUTE_NO_LOOPBACK.rawValue) }
+        value.error = UInt32(route.error)
+        value.generation = route.generation
         return value
     }
 }

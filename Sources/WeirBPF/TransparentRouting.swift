@@ -8,7 +8,7 @@ import Glibc
 public enum TransparentRouting {
     /// Of the table and of the rule's preference, by which Weir's are known; the rules of the nftables mechanism have the
     /// same.
-    private static let number: UInt32 = 0x7765
+    static let number: UInt32 = 0x7765
     private static let sysctl = "/proc/sys/net/ipv4/tcp_fwmark_accept"
 
     /// Whether accepted sockets take the mark of the SYN already.

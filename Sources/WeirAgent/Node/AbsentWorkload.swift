@@ -80,7 +80,7 @@ extension Node {
         for (name, one) in absent where !isLeftAlone {
             do {
                 let resolved = try ResolvedWorkload(one.workload)
-                try require(choice(of: one.workload, configuration).mechanism, for: resolved)
+                try require(choice(of: resolved, configuration).mechanism, for: resolved)
                 if let clash = Self.clashes(workloads.values.map(\.resolved) + [resolved]).first {
                     throw InvalidValue(clash)
                 }

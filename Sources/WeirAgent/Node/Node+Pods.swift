@@ -20,7 +20,7 @@ extension Node {
                 "its network namespace is that of the workload \(other.resolved.workload.name) already; "
                     + "select it once")
         }
-        try require(choice(of: resolved.workload, configuration).mechanism, for: resolved)
+        try require(choice(of: resolved, configuration).mechanism, for: resolved)
         // Its earlier policy goes, and no other pod waits for that.
         defer { try? ebpf?.table.releasePolicies() }
         try await put(resolved, watching: true, isEmpty: isEmpty)

@@ -4,10 +4,12 @@ import WeirCore
 
 /// What is done for workloads while the agent runs.
 extension Node {
-    func routesChanged(_ cookie: UInt64) {
-        let policies = workloads.values.filter { $0.resolved.cookie == cookie }.map(\.resolved.policy)
-        ebpf?.synchronizeRoutes(cookie, policies)
+    func routesChanged(_ cookie: UInt64) async {
+        let present = workloads.values.filter { $0.resolved.cookie == cookie }
+        ebpf?.synchronizeRoutes(cookie, present.filter { $0.choice.mechanism == .ebpf }.map(\.resolved.policy))
         noteExcess(cookie)
+        for one in present { one.routing = routingRemark(on: one) }
+        await reconsiderMechanism(in: cookie)
     }
 
     /// Says once when a namespace has come to have more than its share.

@@ -100,7 +100,7 @@ public actor Node {
             do {
                 let one = try result.get()
                 isThere = true
-                try require(choice(of: workload, new).mechanism, for: one)
+                try require(choice(of: one, new).mechanism, for: one)
                 resolved.append(one)
             } catch {
                 // One that is not there, or no longer, must not hold up the others.
@@ -117,10 +117,10 @@ public actor Node {
         }
         let pods = workloads.values.map(\.resolved).filter { $0.held != nil }
         problems += Self.clashes(pods + resolved)
-        let moved = pods.filter { workloads[$0.identifier]?.choice != choice(of: $0.workload, new) }
+        let moved = pods.filter { workloads[$0.identifier]?.choice != choice(of: $0, new) }
         for pod in moved {
             do {
-                try require(choice(of: pod.workload, new).mechanism, for: pod)
+                try require(choice(of: pod, new).mechanism, for: pod)
             } catch { problems.append("pod \(pod.workload.name): \(error)") }
         }
         guard problems.isEmpty else { throw NodeError(problems: problems) }
@@ -133,7 +133,7 @@ public actor Node {
         let wanted = Set(kept.map(\.identifier))
         for (identifier, present) in workloads where !wanted.contains(identifier) { remove(present) }
         try removeStrangers(keeping: kept, saying: .warning)
-        let slots = try ebpf?.prepare(resolved.filter { choice(of: $0.workload, new).mechanism == .ebpf }) ?? [:]
+        let slots = try ebpf?.prepare(resolved.filter { choice(of: $0, new).mechanism == .ebpf }) ?? [:]
         for one in resolved + moved { try await put(one, slot: slots[one.key], watching: watching) }
         if !keepsStrangers { try takeOver() }
         try forgetUnused()
@@ -168,7 +168,7 @@ public actor Node {
         if let present = workloads[resolved.identifier], present.resolved.key != resolved.key {
             remove(present)
         }
-        let choice = choice(of: resolved.workload, configuration)
+        let choice = choice(of: resolved, configuration)
         guard choice.mechanism == .ebpf, let ebpf else {
             return try putNFT(resolved, choice, watching: watching, anew: anew)
         }
@@ -220,6 +220,7 @@ public actor Node {
         if workload.id != 0 { names.note(workload.id, resolved.workload.name) }
         let earlier = workloads[resolved.identifier]
         (workload.proxyHealth, workload.lookedAt) = (earlier?.proxyHealth, earlier?.lookedAt)
+        workload.routing = routingRemark(on: workload)
         workloads[resolved.identifier] = workload
         announce(resolved, workload.choice)
     }
@@ -280,6 +281,8 @@ public actor Node {
         }
         if resolved.policy.interceptionMode == .tproxy, !resolved.policy.inboundPorts.ranges.isEmpty {
             try namespaces.installRouting(resolved)
+            // What was read of the namespace's routes held before that.
+            ebpf?.synchronizeRoutes(resolved.cookie, [])
         }
         return needsRules
     }

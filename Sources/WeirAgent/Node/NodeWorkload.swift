@@ -34,6 +34,8 @@ final class NodeWorkload {
     var limit: String?
     /// What of its namespace is more than its share, and so not known.
     var excess: String?
+    /// What the routing of its namespace means for it: another mechanism, or wrong decisions.
+    var routing: String?
 
     init(_ resolved: ResolvedWorkload, id: UInt32, choice: MechanismChoice, fallback: FallbackProxy?) {
         self.resolved = resolved
@@ -48,7 +50,7 @@ final class NodeWorkload {
             id: id, name: resolved.workload.name, selector: "\(resolved.workload.selector)",
             mesh: resolved.workload.mesh ?? "custom", mechanism: choice.mechanism.rawValue, because: choice.because,
             problem: problem ?? lostRules, proxyHealth: proxyHealth, hasInboundRules: hasInboundRules ? true : nil,
-            limit: limit ?? excess, fallbackConnections: fallback?.counters.accepted,
+            limit: limit ?? excess ?? routing, fallbackConnections: fallback?.counters.accepted,
             proxy: resolved.proxyIdentity)
     }
 

@@ -32,6 +32,8 @@ public struct Explanation: Encodable, Sendable {
         /// What of the proxy is in the way, a sentence without a full stop.
         public let finding: String
     }
+    /// What the call fails with for want of a route: "network is unreachable"; nil: there is one, or that is not known.
+    public let error: String?
 
     public enum Side: String, Sendable {
         case app, proxy, outside
@@ -103,8 +105,13 @@ public struct Explanation: Encodable, Sendable {
         attempt.destination_port = question.destination.port.bigEndian
         question.destination.address.store(in: &attempt.destination)
         question.source?.store(in: &attempt.source)
-        return Explanation(
-            question, try interceptor.explain(attempt), try interceptor.maps.sources(of: workload.policy), unknown)
+        let sources = try interceptor.maps.sources(of: workload.policy)
+        // In its namespace, for the kernel to see whether what is known of its routes still holds.
+        guard case .netns(let cookie) = workload.key, let namespace = NetworkNamespace.find(cookie, at: "") else {
+            return Explanation(question, try interceptor.explain(attempt), sources, unknown)
+        }
+        let answer = try namespace.enter { () throws(BPFError) in try interceptor.explain(attempt) }
+        return Explanation(question, answer, sources, unknown)
     }
 
     private static func unknownProxy(
@@ -135,6 +142,7 @@ public struct Explanation: Encodable, Sendable {
         rule = Int(answer.rule)
         knownBy = Self.marks(of: Facts(rawValue: answer.facts))
         unknownProxy = unknown?.description
+        error = answer.error == 0 ? nil : BPFError.text(Int32(answer.error))
     }
 
     /// What the kernel knows of uids and gids under a policy.
@@ -153,14 +161,18 @@ public struct Explanation: Encodable, Sendable {
         }
         let policy = try PolicyCompiler.compile(noted.workload.policy)
         let unknown = question.isAboutProxy ? try UnknownProxy.find(noted, in: namespace).first : nil
-        let attempt = try NFTQuestion(question, policy, in: namespace, as: unknown?.process).attempt
+        let asked = try NFTQuestion(question, policy, in: namespace, as: unknown?.process)
+        let attempt = asked.attempt
         let decision = policy.decide(attempt)
+        // The kernel routes before rules see anything.
+        let fails = attempt.direction == .outbound && asked.error != 0 && decision.verdict != .direct
+        error = fails ? BPFError.text(asked.error) : nil
         workload = question.workload
         mechanism = .nftables
         destination = question.destination.description
         direction = attempt.direction
-        verdict = decision.verdict
-        reason = unknown != nil && verdict != .direct ? .loop : decision.reason
+        verdict = fails ? .refuse : decision.verdict
+        reason = fails ? .noRoute : unknown != nil && decision.verdict != .direct ? .loop : decision.reason
         because = reason.sentence
         source = decision.source
         facts = policy.facts(of: attempt).names
@@ -197,7 +209,7 @@ public struct Explanation: Encodable, Sendable {
     }
 
     public var text: String {
-        var lines = ["\(direction.word) to \(destination): \(verdict.word) (\(reason.word))", "  because \(because)"]
+        var lines = ["\(direction.word) to \(destination): \(verdict.word) (\(reason.word))", "  because \(because)\(error.map { ": \($0)" } ?? "")"]
         if let decided {
             lines.append("  \(decided.finding)")
             lines.append("  otherwise: \(decided.verdict.word) (\(decided.reason.word))")

@@ -60,6 +60,7 @@ public struct Reason: RawRepresentable, Hashable, Sendable, CaseIterable {
     public static let loop = Reason(WEIR_REASON_LOOP)
     public static let tooManyHandshakes = Reason(WEIR_REASON_TOO_MANY_HANDSHAKES)
     public static let proxyNotSteerable = Reason(WEIR_REASON_PROXY_NOT_STEERABLE)
+    public static let noRoute = Reason(WEIR_REASON_NO_ROUTE)
 }
 
 extension Reason: CustomStringConvertible, Codable {

@@ -12,8 +12,8 @@ struct weir_attempt {
 	__u32 uid;
 	__u32 gid;
 	__u32 mark;
-	__u32 interface;	/* inbound: index of the one it came in by */
-	__u32 pad;
+	__u32 interface;	/* index: inbound of the one it came in by, outbound of the one the socket is bound to */
+	__u32 error;		/* out: errno of a call that is refused for want of a route */
 	__u8 direction;
 	__u8 protocol;
 	__u8 by_proxy_cgroup;

@@ -63,7 +63,8 @@ enum weir_verdict {
 	X(NO_POLICY, "no_policy", "the workload's policy is missing from the kernel") \
 	X(RULE, "rule", "a rule of the configuration") \
 	X(TOO_MANY_HANDSHAKES, "too_many_handshakes", "too many connections of the workload wait for its proxy to accept them") \
-	X(PROXY_NOT_STEERABLE, "proxy_not_steerable", "the kernel cannot steer connections to the proxy's listener, as with one of MPTCP")
+	X(PROXY_NOT_STEERABLE, "proxy_not_steerable", "the kernel cannot steer connections to the proxy's listener, as with one of MPTCP") \
+	X(NO_ROUTE, "no_route", "there is no route to the destination, so the call fails as it does without Weir")
 
 enum weir_reason {
 #define WEIR_REASON_CONSTANT(constant, word, sentence) WEIR_REASON_##constant,

@@ -73,11 +73,23 @@ struct weir_destination {
 enum weir_route_flag {
 	WEIR_ROUTE_LOCAL = 1 << 0,	/* an address of the namespace */
 	WEIR_ROUTE_SOURCE = 1 << 1,	/* source is known */
+	WEIR_ROUTE_BROADCAST = 1 << 2,	/* to all of a network (IPv4) */
+	WEIR_ROUTE_NO_LOOPBACK = 1 << 3, /* not from 127.0.0.0/8: the interface has no route_localnet */
 };
 struct weir_route {
-	__u32 flags;
+	__u32 flags;		/* enum weir_route_flag */
 	__u32 interface;	/* index, 0 when unknown */
 	__u8 source[16];	/* what the kernel would choose */
+	__u32 error;		/* errno that connect() gives, 0 for none */
+	__u32 generation;	/* error, BROADCAST and NO_LOOPBACK hold while the namespace's routing has this one */
+};
+
+/* Answer of weir_routing: where the routing of the calling task's namespace stands.  It changes whenever a route, an
+ * address or a rule does, and is compared with nothing but itself.  0: this kernel does not tell. */
+struct weir_generations {
+	__u32 ipv4;
+	__u32 ipv6;
+	__u32 pad[2];		/* the kernel runs such a program with no less than 14 bytes */
 };
 
 #endif
