@@ -52,13 +52,11 @@ struct AdminServer: Sendable {
                 chmod(configuration.socket, 0o660)
                 await listening.step()
             }, logger: logger)
-        // A thread of its own: what strangers do costs the admin socket no turn.
-        let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let web = Application(
             router: open(configuration.listen), server: Self.http(webDoor),
             configuration: .init(
                 address: .hostname("\(configuration.listen.address)", port: Int(configuration.listen.port))),
-            onServerRunning: { _ in await listening.step() }, eventLoopGroupProvider: .shared(loop), logger: logger)
+            onServerRunning: { _ in await listening.step() }, eventLoopGroupProvider: .shared(Self.strangers), logger: logger)
         let services = ServiceGroup(
             configuration: .init(services: [.init(service: local), .init(service: web)], logger: logger))
         let beats = Task {
@@ -89,8 +87,11 @@ struct AdminServer: Sendable {
             defer { hurry.cancel() }
             try await tasks.next()
         }
-        try await loop.shutdownGracefully()
     }
+
+    /// A thread of its own for the open port: what strangers do costs the admin socket no turn. It lasts as long as the
+    /// process, since the server may schedule something on it after it has ended.
+    private static let strangers = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     private static func http(_ door: Door) -> HTTPServerBuilder {
         .http1(

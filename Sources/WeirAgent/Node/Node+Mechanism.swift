@@ -60,7 +60,7 @@ extension Node {
         }
     }
 
-    private func requireNFT(_ resolved: ResolvedWorkload) throws {
+    func requireNFT(_ resolved: ResolvedWorkload) throws {
         // A pod's annotation is no reason to let its connections pass, nor is the lack of BPF.
         let mayDoWithout = resolved.held != nil || whyNoPrograms != nil
         if let refusal = resolved.workload.refusal(insists: !mayDoWithout) { throw InvalidValue(refusal.sentence) }

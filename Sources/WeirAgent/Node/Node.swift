@@ -282,7 +282,7 @@ public actor Node {
         if resolved.policy.interceptionMode == .tproxy, !resolved.policy.inboundPorts.ranges.isEmpty {
             try namespaces.installRouting(resolved)
             // What was read of the namespace's routes held before that.
-            ebpf?.synchronizeRoutes(resolved.cookie, [])
+            ebpf.synchronizeRoutes(resolved.cookie, [])
         }
         return needsRules
     }
