@@ -18,8 +18,8 @@ final class HeldNamespace: Sendable {
     /// What of a mesh's own rules is in it, in words; nil for none.
     func meshRules() throws(BPFError) -> String? { try MeshRules.found(in: namespace) }
 
-    /// Its own addresses, loopback's included.
-    func addresses() throws(BPFError) -> [Address] { try namespace.addresses() }
+    /// The addresses of its interfaces.
+    func addresses() throws(BPFError) -> [Address] { try namespace.interfaceAddresses() }
 
     /// Names it for as long as this object lives, and only in this process.
     var path: String { "/proc/self/fd/\(namespace.descriptor.raw)" }
