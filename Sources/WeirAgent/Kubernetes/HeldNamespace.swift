@@ -22,8 +22,8 @@ final class HeldNamespace: Sendable {
         return try MeshRules.found(in: namespace, legacy: legacy)
     }
 
-    /// Its own addresses, loopback's included.
-    func addresses() throws(BPFError) -> [Address] { try namespace.addresses() }
+    /// The addresses of its interfaces.
+    func addresses() throws(BPFError) -> [Address] { try namespace.interfaceAddresses() }
 
     /// Names it for as long as this object lives, and only in this process.
     var path: String { "/proc/self/fd/\(namespace.descriptor.raw)" }
