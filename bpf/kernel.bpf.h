@@ -23,6 +23,8 @@
 #define SOL_IPV6 41
 #define TCP_USER_TIMEOUT 18
 #define TCP_NOTSENT_LOWAT 25
+#define WEIR_E2BIG 7
+#define WEIR_ENOMEM 12
 #define WEIR_EEXIST 17
 #define WEIR_ECONNREFUSED 111
 #define SO_ORIGINAL_DST 80 /* IP6T_SO_ORIGINAL_DST has the same number */

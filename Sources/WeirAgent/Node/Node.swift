@@ -212,8 +212,10 @@ public actor Node {
                 "acceleration is limited", metadata: ["workload": "\(resolved.workload.name)", "reason": "\(limit)"])
         }
         workload.noted = namespaces.note(of: resolved)
-        let earlier = workloads[resolved.identifier]
-        (workload.proxyHealth, workload.lookedAt) = (earlier?.proxyHealth, earlier?.lookedAt)
+        if let earlier = workloads[resolved.identifier] {
+            (workload.proxyHealth, workload.lookedAt) = (earlier.proxyHealth, earlier.lookedAt)
+            workload.switches = earlier.switches
+        }
         workloads[resolved.identifier] = workload
         announce(resolved, workload.choice)
     }
