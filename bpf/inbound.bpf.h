@@ -94,10 +94,46 @@ static __always_inline bool is_borrowed(const struct weir_policy *policy, const 
 	return bpf_map_lookup_elem(&weir_origins, &key);
 }
 
+/* Count and record a connection from outside that nobody takes. */
+static __always_inline void refuse(const struct weir_workload *pod, const struct attempt *attempt,
+				   __u8 reason)
+{
+	struct weir_counter *counter =
+		counter_of(pod->id, WEIR_INBOUND, WEIR_VERDICT_REFUSE, reason, IPPROTO_TCP);
+	struct weir_flow *flow;
+
+	if (counter) {
+		__sync_fetch_and_add(&counter->connections, 1);
+		__sync_fetch_and_add(&counter->failed, 1);
+	}
+	flow = reserve_flow(WEIR_INBOUND, pod->share, pod->id);
+
+	if (!flow)
+		return;
+	__builtin_memcpy(flow->source, attempt->source.bytes, sizeof(flow->source));
+	flow->started_ns = bpf_ktime_get_ns();
+	flow->ended_ns = flow->started_ns;
+	flow->sent_bytes = 0;
+	flow->received_bytes = 0;
+	flow->netns = weir_netns;
+	flow->workload = pod->id;
+	flow->direction = WEIR_INBOUND;
+	flow->verdict = WEIR_VERDICT_REFUSE;
+	flow->reason = reason;
+	flow->end = WEIR_FLOW_FAILED;
+	__builtin_memcpy(flow->destination, attempt->destination.bytes, sizeof(flow->destination));
+	__builtin_memcpy(flow->target, attempt->destination.bytes, sizeof(flow->target));
+	flow->source_port = attempt->source_port;
+	flow->destination_port = attempt->destination_port;
+	flow->target_port = attempt->destination_port;
+	no_paths(flow);
+	submit_flow(flow);
+}
+
 /*
  * When: a packet of the namespace meets no established connection: a SYN.
  * Reads: weir_origins, weir_pods, the maps of policy.bpf.h, weir_listeners.
- * Writes: the socket that takes the connection.
+ * Writes: the socket that takes the connection; weir_counters and weir_flows, when none does.
  * Returns: SK_PASS, go on with that socket or the kernel's own look-up;
  * SK_DROP, nobody listens (the kernel answers a SYN with RST).
  */
@@ -147,7 +183,7 @@ int weir_sk_lookup(struct bpf_sk_lookup *ctx)
 			return SK_PASS;
 		reason = WEIR_REASON_PROXY_DOWN_REFUSED;
 	}
-	count(pod->id, WEIR_INBOUND, WEIR_VERDICT_REFUSE, reason, IPPROTO_TCP);
+	refuse(pod, &attempt, reason);
 	return SK_DROP;
 }
 

@@ -122,6 +122,14 @@ static __always_inline __u32 obstacle(struct tcp_sock *tcp)
 	return PEEK(tcp, inet_conn.icsk_inet.sk.sk_user_data) ? WEIR_PATH_FOREIGN : WEIR_PATH_REDIRECT;
 }
 
+/* Why an entry was not made: for want of room, or for what else it can be.  0: it was. */
+static __always_inline __u32 path_of_error(long error, __u32 otherwise)
+{
+	if (!error)
+		return WEIR_PATH_REDIRECT;
+	return error == -WEIR_E2BIG || error == -WEIR_ENOMEM ? WEIR_PATH_FULL : otherwise;
+}
+
 /* Make a socket a member, and say so in the pair's side.  0: it is not. */
 static __always_inline __u64 join(struct bpf_sock_ops *ctx, struct bpf_sock *sk, struct weir_side *side,
 				  __u32 acceleration)
@@ -129,8 +137,9 @@ static __always_inline __u64 join(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	__u32 path = obstacle(tcp_of(sk));
 
-	if (path == WEIR_PATH_REDIRECT && bpf_sock_hash_update(ctx, &weir_peers, &cookie, BPF_NOEXIST))
-		path = WEIR_PATH_FULL;
+	if (path == WEIR_PATH_REDIRECT)
+		path = path_of_error(bpf_sock_hash_update(ctx, &weir_peers, &cookie, BPF_NOEXIST),
+				     WEIR_PATH_REFUSED);
 	if (path != WEIR_PATH_REDIRECT) {
 		count_left_out(side->workload, path);
 		return 0;
@@ -199,10 +208,13 @@ static __noinline void on_connected(struct bpf_sock_ops *ctx, struct bpf_sock *s
 
 	struct weir_share *share = share_of(end->share, end->workload);
 
-	/* Full, or another connection has the same two numbers. */
-	if ((share && share->pairs >= WEIR_SHARE_PAIRS) ||
-	    bpf_map_update_elem(&weir_pairs, &key, &no_pair, BPF_NOEXIST)) {
-		count_left_out(end->workload, WEIR_PATH_FULL);
+	__u32 path = WEIR_PATH_FULL;
+
+	if (!share || share->pairs < WEIR_SHARE_PAIRS)
+		path = path_of_error(bpf_map_update_elem(&weir_pairs, &key, &no_pair, BPF_NOEXIST),
+				     WEIR_PATH_TWIN);
+	if (path != WEIR_PATH_REDIRECT) {
+		count_left_out(end->workload, path);
 		return;
 	}
 	if (share)

@@ -89,6 +89,13 @@ struct InstallationRecord {
 }
 
 extension PinDirectory {
+    private func link(_ name: String) throws(BPFError) -> bpf_link_info {
+        let link = Descriptor(owning: try open(name))
+        var info = bpf_link_info()
+        try check(weir_link_info(link.raw, &info), "inspect", "\(path)/\(name)")
+        return info
+    }
+
     /// What is not in force of what is pinned here, a sentence each: links that somebody has detached, and programs that
     /// are attached without a pin.
     public func faults() -> [String] {
@@ -97,10 +104,14 @@ extension PinDirectory {
         for directory in [self] + leftovers() + predecessors() {
             for folder in ["links", "netns"] {
                 for name in directory.names(in: folder) {
-                    guard let raw = try? directory.open("\(folder)/\(name)") else { continue }
-                    let link = Descriptor(owning: raw)
-                    var info = bpf_link_info()
-                    guard weir_link_info(link.raw, &info) == 0 else { continue }
+                    let info: bpf_link_info
+                    do {
+                        info = try directory.link("\(folder)/\(name)")
+                    } catch {
+                        // It may have gone meanwhile; whatever else is in the way, nothing was seen.
+                        if error.code != ENOENT { sentences.append("\(name) cannot be looked at: \(error)") }
+                        continue
+                    }
                     pinned.insert(info.id)
                     // A namespace that ended has taken its link along.
                     if folder == "links" && info.cgroup.cgroup_id == 0 {

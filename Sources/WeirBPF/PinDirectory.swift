@@ -59,6 +59,16 @@ public struct PinDirectory: Sendable {
         try check(bpf_obj_get("\(path)/\(name)"), "open", "\(path)/\(name)")
     }
 
+    /// Nil: there is no such pin. That one cannot be opened is no reason to take it for gone, and make it anew.
+    func openIfPresent(_ name: String) throws(BPFError) -> Int32? {
+        do {
+            return try open(name)
+        } catch {
+            if error.code == ENOENT { return nil }
+            throw error
+        }
+    }
+
     func map(_ name: String) throws(BPFError) -> Map {
         Map(name: name, owning: try open("maps/\(name)"))
     }

@@ -23,7 +23,7 @@ public struct ProxyPort: Sendable, Hashable, Codable {
     /// "IPv4" or "IPv6".
     public let family: String
     public var state: State
-    /// Whether the namespace has the family at all: an address in it, and for IPv4 a way out.
+    /// Whether the namespace has the family at all: a route or an address that is not the loopback interface's.
     public let isUsed: Bool
 
     public init(use: Verdict, transport: String, port: UInt16, family: String, state: State, isUsed: Bool) {
@@ -95,11 +95,13 @@ extension ProxyPort {
     private struct Ways {
         /// The source of a connection to anywhere.
         let own4, own6: Address?
-        private let hasIPv6: Bool
+        private let hasIPv4, hasIPv6: Bool
 
         init() {
             own4 = Self.source(to: Address(ipv4: 0xc000_0201))  // 192.0.2.1, of RFC 5737
             own6 = Self.source(to: Address(high: 0x2001_0db8_0000_0000, low: 1))  // RFC 3849
+            // A heading, and the routes of the main table, in which the loopback interface has none.
+            hasIPv4 = own4 != nil || TextFile.lines("/proc/thread-self/net/route", most: 2).count > 1
             // Address, index, length, scope, flags, name; scope 00 is global.
             hasIPv6 =
                 own6 != nil
@@ -115,7 +117,7 @@ extension ProxyPort {
             return route.source.flatMap { $0.isLoopback ? nil : $0 }
         }
 
-        func use(_ address: Address) -> Bool { address.isIPv4 ? own4 != nil || !hasIPv6 : hasIPv6 }
+        func use(_ address: Address) -> Bool { address.isIPv4 ? hasIPv4 : hasIPv6 }
     }
 }
 

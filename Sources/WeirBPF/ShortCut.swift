@@ -69,7 +69,8 @@ extension Interceptor {
             var count: UInt32 = 1
             var flags: UInt32 = 0
             let error = bpf_prog_query(maps.peers.raw, BPF_SK_MSG_VERDICT, 0, &flags, &program, &count)
-            if error < 0 { return true }  // before Linux 5.16 a map cannot be asked
+            if error == -EINVAL { return true }  // before Linux 5.16 a map cannot be asked
+            try check(error, "ask for the programs of", "weir_peers")
             return count > 0
         }
     }

@@ -16,7 +16,7 @@ public enum Steering {
         let program = try interceptor.steeringPrograms().program(for: cookie)
         if try interceptor.succession?.keep(program.descriptor, for: cookie) ?? false { return true }
         let name = "netns/\(cookie)"
-        if let present = interceptor.duplicate(name) ?? (try? pins.open(name)).map({ Descriptor(owning: $0) }),
+        if let present = try present(name, interceptor, pins),
             weir_link_update(present.raw, program.descriptor.raw) == 0
         {
             try interceptor.hold(present, program.descriptor.raw, as: name, pins)
@@ -29,6 +29,14 @@ public enum Steering {
                 "weir_sk_lookup to \(namespace.path)", advice: "inbound capture needs Linux 5.9"))
         try interceptor.hold(link, program.descriptor.raw, as: name, pins)
         return true
+    }
+
+    private static func present(
+        _ name: String, _ interceptor: Interceptor, _ pins: PinDirectory
+    ) throws(BPFError) -> Descriptor? {
+        if let held = interceptor.duplicate(name) { return held }
+        guard let raw = try pins.openIfPresent(name) else { return nil }
+        return Descriptor(owning: raw)
     }
 
     /// Whether the namespace of a pinned attachment still exists: the kernel clears the link when it goes.

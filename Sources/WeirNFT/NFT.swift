@@ -81,6 +81,18 @@ public struct NFT: Sendable {
         try Tool.run([nft, "-s", "list", "table", "inet", table], input: "").output
     }
 
+    /// How many rules the table's chains have; 0 without a table.
+    public func ruleCount(table: String = "weir") throws(NFTError) -> Int {
+        var isInChain = false
+        return try listing(table: table).split(separator: "\n").count { line in
+            // A chain's head has one tab before it, what it contains two, "type" says where it hangs; what a rule jumps
+            // to stands between braces, with more.
+            if !line.hasPrefix("\t\t") { isInChain = line.hasPrefix("\tchain ") }
+            return isInChain && line.hasPrefix("\t\t")
+                && !["\t\t\t", "\t\t}", "\t\ttype "].contains { line.hasPrefix($0) }
+        }
+    }
+
     /// Whether there is such a table.
     public func exists(table: String = "weir") throws(NFTError) -> Bool {
         try Tool.run([nft, "list", "chains", "inet"], input: "").output.contains("table inet \(table) {")

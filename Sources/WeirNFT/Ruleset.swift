@@ -13,6 +13,8 @@ public struct Ruleset: Hashable, Sendable {
     /// The script. `NFT.apply` makes its interval sets beforehand.
     public let text: String
     let table: String
+    /// How many rules its chains have.
+    public let ruleCount: Int
     /// What TPROXY mode needs beside it, before the script is loaded.
     public let routing: PolicyRouting?
 
@@ -66,6 +68,7 @@ public struct Ruleset: Hashable, Sendable {
         let owner = options.owner.map { [Chain(Self.marker($0), nil, [])] } ?? []
         let chains = try writer.chains() + owner
         text = Self.script(options.table, chains, writer.counters)
+        ruleCount = chains.reduce(0) { $0 + ($1.rules?.count ?? 0) }
         routing = writer.transparent.isEmpty ? nil : PolicyRouting(mark: writer.mark, captured: writer.transparent)
     }
 

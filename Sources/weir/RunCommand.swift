@@ -56,6 +56,7 @@ struct RunCommand: AsyncParsableCommand {
             session.proxy = try proxy.map { text throws(InvalidValue) in try Endpoint(parsing: text) }
             session.dns = try dns.map { text throws(InvalidValue) in try Endpoint(parsing: text) }
             session.mesh = mesh.flatMap(Profile.named)
+            if !quiet { session.warn = { writeError("weir: \($0)") } }
             if let user { (session.uid, session.gid) = try identity(of: user) }
             // The terminal sends ^C to the whole group; the summary still has to be printed.
             signal(SIGINT, SIG_IGN)

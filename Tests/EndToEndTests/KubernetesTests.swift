@@ -153,7 +153,8 @@ extension EndToEnd {
             let added = try installation.cni("add", [pod])
             #expect(added.intercepted == 1, "\(added.problems)")
             #expect(try hasRules(pod))
-            #expect(try installation.succeed(["status"]).contains("acceleration does nothing: nftables passes nothing"))
+            let status = try installation.run(["status"]).output
+            #expect(status.contains("acceleration does nothing: nftables passes nothing"))
             try installation.succeed(["unload"])
         }
 

@@ -50,20 +50,21 @@ extension EndToEnd {
             defer { withExtendedLifetime(lock) {} }
             let pod = try Pod(number: 85)
             let other = try Namespace()
+            try other.ip(["link set lo up"])
             let stays = "{name: stays, selector: {netns: \(other.path)}, mesh: istio}"
             let weir = try Installation([workload(pod, excluding: 81), stays])
             let agent = try weir.startAgent()
             for place in [pod.application, other.place] {
                 _ = try Attempt.run("blocking", to: Self.destination, in: place)
             }
-            #expect(try weir.connections(of: pod.namespace.name, "outbound") == 1)
+            #expect(try weir.connections(of: pod.namespace.name, "proxy_down_refused") == 1)
             try weir.configure([stays])
             agent.signal(SIGHUP)
             try agent.waitForLine("workload removed", in: .errors)
             try agent.waitForLine("configuration applied", in: .errors)
             let stats = try weir.succeed(["stats"])
             #expect(stats.split(separator: "\n").count == 2, "\(stats)")
-            #expect(try weir.connections(of: "stays", "outbound") == 1)
+            #expect(try weir.connections(of: "stays", "proxy_down_refused") == 1)
             try weir.succeed(["unload"])
         }
 

@@ -201,10 +201,15 @@ final class EBPFMechanism {
                 keeper.areInterfacesCut = try InterfaceTable.synchronize(
                     keeper.namespace, policy: policy, slot: slot, interceptor.maps)
             }
+            keeper.fault = nil
         } catch {
+            keeper.fault = "\(error)"
             logger.error("routes not read", metadata: ["namespace": "\(keeper.namespace.path)", "error": "\(error)"])
         }
     }
+
+    /// Namespaces whose routes could not be read, so that nothing may ever tell of another change.
+    var unread: [UInt64] { routes.filter { $1.fault != nil }.map(\.key) }
 
     /// Asks the kernel whether all is attached and pinned, and puts back what is not.
     func restore() -> [Restoration] {

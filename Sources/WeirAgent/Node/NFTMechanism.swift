@@ -19,19 +19,28 @@ public struct NFTMechanism: Sendable {
     /// Puts a workload's policy in force, in place of an earlier one of Weir's.
     /// - Parameter anew: whether somebody else may have changed what is in force.
     func apply(_ resolved: ResolvedWorkload, anew: Bool) throws {
-        try apply(resolved, .nftables, Self.options(for: resolved), anew)
+        try apply(resolved, .nftables, Self.options(for: resolved.policy), anew)
     }
 
-    private static func options(for resolved: ResolvedWorkload) -> Ruleset.Options {
+    private static func options(for policy: CompiledPolicy) -> Ruleset.Options {
         var options = Ruleset.Options()
-        options.interceptionMode = resolved.policy.interceptionMode
+        options.interceptionMode = policy.interceptionMode
         return options
     }
 
     /// The rules of a workload that nftables intercepts.
     /// - Throws: a sentence, when they cannot be written.
     static func ruleset(for resolved: ResolvedWorkload) throws(InvalidValue) -> Ruleset {
-        try Ruleset(resolved.policy, options(for: resolved))
+        try Ruleset(resolved.policy, options(for: resolved.policy))
+    }
+
+    /// Whether a namespace has as many of the rules that intercept a workload as were put there.
+    func hasRules(_ noted: NotedWorkload, in namespace: borrowing NetworkNamespace) throws -> Bool {
+        let policy = try PolicyCompiler.compile(noted.workload.policy)
+        var options = Self.options(for: policy)
+        options.dropInvalid = noted.workload.policy.dropInvalid
+        let expected = try Ruleset(policy, options).ruleCount
+        return try namespace.entered { try NFT().ruleCount() } == expected
     }
 
     /// What eBPF's hooks do not see of a workload with virtual interfaces: forwarded packets meet no socket.

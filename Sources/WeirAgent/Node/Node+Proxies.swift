@@ -31,10 +31,11 @@ extension Node {
     }
 
     private func note(_ health: ProxyHealth, of resolved: ResolvedWorkload) async {
-        guard let present = workloads[resolved.identifier], present.resolved.key == resolved.key, !isLeftAlone
+        guard let looked = workloads[resolved.identifier], looked.resolved.key == resolved.key, !isLeftAlone
         else { return }
-        present.lookedAt = .now
-        if present.choice.mechanism == .ebpf, resolved.isPod { await decideWhoSteers(present, health) }
+        looked.lookedAt = .now
+        if looked.choice.mechanism == .ebpf, resolved.isPod { await decideWhoSteers(looked, health) }
+        guard let present = workloads[resolved.identifier], present.resolved.key == resolved.key else { return }
         let name = resolved.workload.name
         let new = present.hasInboundRules ? health.withRules : health
         let old = present.proxyHealth
@@ -64,7 +65,9 @@ extension Node {
             return present.seenOtherwise = 0
         }
         present.seenOtherwise += 1
-        guard present.seenOtherwise > 1 else { return }
+        // Who changes between the two without an end waits longer each time: nft is run for it.
+        guard present.seenOtherwise > 1 << min(present.switches, 7) else { return }
+        present.switches += 1
         await turnstile.pass {
             guard workloads[present.resolved.identifier] === present, !isLeftAlone else { return }
             do {

@@ -40,6 +40,7 @@ extension Node {
             await followSelectors()
             await takeOverAbsent()
             for present in workloads.values { await restoreRules(of: present) }
+            for cookie in ebpf?.unread ?? [] { routesChanged(cookie) }
             ebpf?.wakeWriters()
             reap()
         }

@@ -218,8 +218,10 @@ public actor Node {
         }
         workload.noted = namespaces.note(of: resolved)
         if workload.id != 0 { names.note(workload.id, resolved.workload.name) }
-        let earlier = workloads[resolved.identifier]
-        (workload.proxyHealth, workload.lookedAt) = (earlier?.proxyHealth, earlier?.lookedAt)
+        if let earlier = workloads[resolved.identifier] {
+            (workload.proxyHealth, workload.lookedAt) = (earlier.proxyHealth, earlier.lookedAt)
+            workload.switches = earlier.switches
+        }
         workload.routing = routingRemark(on: workload)
         workloads[resolved.identifier] = workload
         announce(resolved, workload.choice)

@@ -30,6 +30,8 @@ final class NodeWorkload {
     var whyNoInboundRules: String?
     /// How many times in a row it was seen to need them otherwise than it has them.
     var seenOtherwise = 0
+    /// How often that was changed.
+    var switches = 0
     /// Why the short cut does less for it than it asks for.
     var limit: String?
     /// What of its namespace is more than its share, and so not known.

@@ -9,6 +9,8 @@ final class RouteKeeper {
     var monitor: NamespaceMonitor?
     /// Whether its policy names more of its interfaces than its share.
     var areInterfacesCut = false
+    /// Why they could not be read when they were last looked at; nil: they could.
+    var fault: String?
 
     /// - Parameters:
     ///   - written: what an earlier process wrote for the namespace.
@@ -20,6 +22,10 @@ final class RouteKeeper {
 
     /// What of the namespace is not known, because it is more than its share of the maps.
     var limit: String? {
+        if let fault {
+            return "its routes or interfaces have changed and cannot be read; connections are decided by the earlier "
+                + "ones: \(fault)"
+        }
         if table.isCut {
             return "its namespace has more than \(WEIR_SHARE_ROUTES) routes; those with the longest prefixes are not "
                 + "known, and connections there may show another source address: remove some"

@@ -13,7 +13,8 @@ enum Metrics {
     /// - Parameter absent: how many workloads of the configuration are not there.
     /// - Parameter proxies: whether each workload's proxy listens.
     static func text(
-        _ installed: Installed, isReady: Bool, hasConfiguration: Bool, _ acceleration: AccelerationStatus?, _ repairs: [Restoration.Subject: UInt64],
+        _ installed: Installed, isReady: Bool, hasConfiguration: Bool, _ acceleration: AccelerationStatus?,
+        _ repairs: [Restoration.Subject: UInt64],
         skippedObjects: Int? = nil, absent: Int = 0, proxies: [(workload: String, health: ProxyHealth)] = []
     ) throws -> String {
         let report = try StatsReport.read(installed, nil)

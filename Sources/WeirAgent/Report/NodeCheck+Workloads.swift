@@ -27,11 +27,14 @@ extension NodeCheck {
     }
 
     /// Those that the configuration has, and nothing that is in force.
-    private static func missing(_ configuration: Configuration, _ names: Set<String>, _ installed: Installed) -> [Check] {
+    private static func missing(
+        _ configuration: Configuration, _ names: Set<String>, _ installed: Installed
+    ) -> [Check] {
         configuration.workloads.filter { !names.contains(KernelName.of($0.name)) }.map { one in
             // That is said of the installation, and may be why one asks.
             guard installed.isAnything else {
-                return warn(title(one.name), "it is not: nothing is installed", hint: "start weir agent, or run weir load")
+                let hint = "start weir agent, or run weir load"
+                return warn(title(one.name), "it is not: nothing is installed", hint: hint)
             }
             return fail(
                 title(one.name), "it is not: what is installed has no such workload",
@@ -47,6 +50,9 @@ extension NodeCheck {
 
     private static func title(_ name: String) -> String { "workload \(name) is intercepted" }
 
+    private static let removed = InvalidValue(
+        "somebody has removed the table weir from its network namespace; start the agent, which puts it back, or run "
+            + "weir load")
     private static let gone = InvalidValue("its network namespace is gone; make it anew, or remove the workload")
 
     private static func check(
@@ -66,14 +72,18 @@ extension NodeCheck {
             throw InvalidValue("its inbound program is not attached; restart the agent")
         }
         guard try Steering.isAlive(cookie: cookie, pins) else { throw gone }
+        guard one.hasInboundRules else { return }
+        let noted = try installed.namespaces.workloads().first { $0.cookie == cookie }
+        if try noted.flatMap({ try installed.namespaces.counters(of: $0) }) == nil { throw removed }
     }
 
     private static func check(_ one: NotedWorkload, _ installed: Installed) throws {
-        guard one.namespace() != nil else { throw gone }
-        guard try installed.namespaces.counters(of: one) != nil else {
+        guard let namespace = one.namespace() else { throw gone }
+        guard try installed.namespaces.counters(of: one) != nil else { throw removed }
+        guard try installed.namespaces.hasRules(one, in: namespace) else {
             throw InvalidValue(
-                "somebody has removed the table weir from its network namespace; start the agent, which puts it back, or run weir load"
-            )
+                "somebody has removed or added rules of the table weir in its network namespace; start the agent, which "
+                    + "puts them back, or run weir load")
         }
     }
 }

@@ -44,8 +44,8 @@ public struct ProxyHealth: Codable, Sendable, Hashable {
     private static func sentence(_ port: ProxyPort, _ families: String, _ consequence: String) -> String {
         let place = "\(port.transport.uppercased()) port \(port.port)"
         if port.state == .notSteerable {
-            return "the kernel cannot steer connections to the proxy's listener on \(place) (\(families)), as with one of "
-                + "MPTCP: inbound connections are refused"
+            return "the kernel cannot steer connections to the proxy's listener on \(place) (\(families)), as with "
+                + "one of MPTCP: inbound connections are refused"
         }
         return "the proxy does not listen on \(place) over \(families): \(consequence)"
     }

@@ -163,7 +163,8 @@ public struct NodeStatus: Encodable, Sendable {
     /// Something the operator should look at.
     public var hasProblem: Bool {
         !installed || !problems.isEmpty || agentProblem != nil || agent?.configurationProblem != nil
-            || agent?.pluginProblem != nil || workloads.contains { $0.problem != nil || $0.proxyHealth?.isProblem ?? false }
+            || agent?.pluginProblem != nil
+            || workloads.contains { $0.problem != nil || $0.proxyHealth?.isProblem ?? false }
             || agent?.kubernetes.map { $0.problem != nil || !$0.problems.isEmpty } ?? false
     }
 

@@ -18,6 +18,8 @@ public actor RunSession {
         /// Whom the command runs as; nil for the caller.
         public var uid: UInt32?
         public var gid: UInt32?
+        /// Told what the command will meet, a sentence each without a full stop.
+        public var warn: @Sendable (String) -> Void = { _ in }
 
         public init(command: [String]) {
             self.command = command
@@ -72,10 +74,13 @@ public actor RunSession {
 
     private func register(_ cgroup: UInt64, _ specification: PolicySpecification) throws {
         let table = try WorkloadTable(interceptor)
+        let policy = try PolicyCompiler.compile(specification)
         try RouteTable(namespace, interceptor.maps).synchronize(namespace)
         try table.register(
-            .cgroup(cgroup), name: "weir run", policy: try PolicyCompiler.compile(specification),
-            whenProxyDown: WEIR_DOWN_REFUSE, followPassed: true)
+            .cgroup(cgroup), name: "weir run", policy: policy, whenProxyDown: WEIR_DOWN_REFUSE, followPassed: true)
+        let ports = try ProxyPort.look(at: policy.targets, in: namespace, steeredBy: nil)
+        let health = ProxyHealth(ports: ports, whenProxyDown: WhenProxyDown.refuse.word)
+        for fault in health.faults { options.warn(fault) }
     }
 
     private func specification(_ fallbackPort: UInt16?) -> PolicySpecification {
@@ -143,7 +148,8 @@ public actor RunSession {
     /// Those that are counted, and will have a record.
     private func redirectedConnections() throws(BPFError) -> UInt64 {
         try interceptor.maps.readCounters().reduce(0) { sum, row in
-            let isRedirected = row.transport == "tcp" && row.verdict != .direct && row.verdict != .refuse
+            let isRefused = row.verdict == .refuse && row.reason != .proxyDownRefused
+            let isRedirected = row.transport == "tcp" && row.verdict != .direct && !isRefused
             return sum + (isRedirected ? row.connections : 0)
         }
     }

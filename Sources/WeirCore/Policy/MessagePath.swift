@@ -32,6 +32,8 @@ public struct MessagePath: RawRepresentable, Hashable, Sendable {
     public static let foreign = MessagePath(WEIR_PATH_FOREIGN)
     public static let zeroCopy = MessagePath(WEIR_PATH_ZERO_COPY)
     public static let full = MessagePath(WEIR_PATH_FULL)
+    public static let twin = MessagePath(WEIR_PATH_TWIN)
+    public static let refused = MessagePath(WEIR_PATH_REFUSED)
 }
 
 extension MessagePath: CaseIterable {

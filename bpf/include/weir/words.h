@@ -92,7 +92,9 @@ const char *weir_reason_sentence(__u32 reason);
 	X(MPTCP, "mptcp", "the socket is a subflow of MPTCP") \
 	X(FOREIGN, "foreign", "the socket is in a sockmap of somebody else") \
 	X(ZERO_COPY, "zero_copy", "the socket sends with MSG_ZEROCOPY, which no sockmap completes") \
-	X(FULL, "full", "the kernel had no room for another pair")
+	X(FULL, "full", "the kernel had no room for another pair") \
+	X(TWIN, "twin", "another connection of the node has the same initial sequence numbers") \
+	X(REFUSED, "refused", "the kernel does not let the socket into a sockmap")
 
 enum weir_path {
 #define WEIR_PATH_CONSTANT(constant, word, sentence) WEIR_PATH_##constant,
