@@ -5,11 +5,15 @@ import WeirCore
 /// What is done for workloads while the agent runs.
 extension Node {
     func routesChanged(_ cookie: UInt64) async {
+        readRoutes(of: cookie)
+        await reconsiderMechanism(in: cookie)
+    }
+
+    private func readRoutes(of cookie: UInt64) {
         let present = workloads.values.filter { $0.resolved.cookie == cookie }
         ebpf?.synchronizeRoutes(cookie, present.filter { $0.choice.mechanism == .ebpf }.map(\.resolved.policy))
         noteExcess(cookie)
         for one in present { one.routing = routingRemark(on: one) }
-        await reconsiderMechanism(in: cookie)
     }
 
     /// Says once when a namespace has come to have more than its share.
@@ -34,16 +38,18 @@ extension Node {
     /// Follows selectors whose namespace or cgroup was made anew, puts back rules that somebody has removed or changed,
     /// and wakes writers of the short cut; called every few seconds.
     func refresh() async {
+        let unread = ebpf?.unread ?? []
         await turnstile.pass {
             retryTakeOver()
             retirePredecessors()
             await followSelectors()
             await takeOverAbsent()
             for present in workloads.values { await restoreRules(of: present) }
-            for cookie in ebpf?.unread ?? [] { routesChanged(cookie) }
+            for cookie in unread { readRoutes(of: cookie) }
             ebpf?.wakeWriters()
             reap()
         }
+        for cookie in unread { await reconsiderMechanism(in: cookie) }
     }
 
     /// Looks through all entries once a minute.
