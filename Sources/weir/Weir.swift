@@ -11,7 +11,8 @@ import WeirCore
         version: WeirVersion.current,
         subcommands: [
             StatusCommand.self, WorkloadsCommand.self, StatsCommand.self, FlowsCommand.self, ExplainCommand.self,
-            CheckCommand.self, RunCommand.self, AgentCommand.self, AdoptCommand.self, LoadCommand.self,
+            ReasonsCommand.self, CheckCommand.self, RunCommand.self, AgentCommand.self, AdoptCommand.self,
+            LoadCommand.self,
             UnloadCommand.self, ProxyCommand.self, CNICommand.self, ConfigCommand.self, BenchCommand.self,
             ExecInCgroupCommand.self, WatchCgroupCommand.self, BenchProcessCommand.self,
             MakeMapsCommand.self,
