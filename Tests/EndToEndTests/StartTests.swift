@@ -70,6 +70,33 @@ extension EndToEnd {
             #expect(attempt.facts?.name == name, sourceLocation: sourceLocation)
         }
 
+        /// A tool that is missing is missed before any workload is touched, also where eBPF needs it beside itself.
+        @Test(arguments: [
+            ("ebpf", "annotations: {istio.io/reroute-virtual-interfaces: \"net1\"}", "nft is not installed in"),
+            ("nftables", "", "nft is not installed in"),
+            (
+                "nftables", "annotations: {sidecar.istio.io/interceptionMode: TPROXY}",
+                "TPROXY mode needs ip, which is not installed"
+            ),
+        ])
+        func toolsThatAreMissing(_ mechanism: String, _ keys: String, _ sentence: String) throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pods = [try Pod(number: 46), try Pod(number: 47)]
+            let weir = try Installation([.istio(pods[0]), .istio(pods[1], keys)], mechanism: mechanism)
+            let tool = sentence.hasPrefix("nft") ? "/usr/sbin/nft" : "/usr/sbin/ip /usr/bin/ip"
+            let hidden = "for tool in \(tool); do [ ! -e $tool ] || mount --bind /dev/null $tool; done; exec \"$@\""
+            let result = try Command.output(
+                ["unshare", "-m", "sh", "-c", hidden, "sh", Programs.weir.get(), "load", "--config", weir.file])
+            #expect(result.status == 2)
+            #expect(
+                result.errors.contains("workload \(pods[1].namespace.name): ") && result.errors.contains(sentence),
+                "\(result.errors)")
+            #expect(weir.isGone)
+            let tables = try Command.output(["nft", "list", "tables"], in: pods[0].namespace.place(uid: 0))
+            #expect(tables.output == "")
+        }
+
         /// Where auto comes to nftables, what that cannot do is refused before any workload is touched.
         @Test(arguments: Self.commands)
         func autoRefusesWholly(_ command: String) throws {
