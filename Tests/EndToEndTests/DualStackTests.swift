@@ -77,6 +77,28 @@ extension EndToEnd {
             }
         }
 
+        /// The same for a workload of the configuration, which says it itself.
+        @Test(arguments: ["ebpf", "nftables"])
+        func configured(_ mechanism: String) throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let pod = try Pod(number: 86)
+            let weir = try Installation([.istio(pod, "ipv6: false")], mechanism: mechanism)
+            try weir.load()
+            try withStubs(Self.meshes[0], pod) {
+                for family in Family.allCases {
+                    let by = family == .ipv4 ? "proxy" : nil
+                    let out = try Attempt.run("blocking", to: Endpoint(family.destination(60), 80), in: pod.application)
+                    observed("ipv6: false with \(mechanism), outbound over \(family)", out)
+                    #expect(out.facts?.name == by ?? "outside")
+                    let into = try Attempt.run(
+                        "blocking", to: Endpoint(pod.address(family), 8080), in: pod.outside.place)
+                    #expect(into.facts?.name == by ?? "application")
+                }
+            }
+            try weir.succeed(["unload"])
+        }
+
         private func withPod(_ mesh: Mesh, _ mechanism: String, _ body: (Pod, Installation?) throws -> Void) throws {
             let lock = MachineLock(.shared)
             defer { withExtendedLifetime(lock) {} }
