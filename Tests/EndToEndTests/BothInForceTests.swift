@@ -34,6 +34,38 @@ extension EndToEnd {
             proxy.process.stop()
         }
 
+        /// The same of a host workload, whose proxy has the loopback address only: all of its connections go there, and
+        /// netfilter gives this one another port.
+        @Test(arguments: Family.allCases)
+        func anotherPortKeepsItsOrigin(_ family: Family) throws {
+            let lock = MachineLock(.shared)
+            defer { withExtendedLifetime(lock) {} }
+            let host = try Pod(number: 84)
+            let cgroup = try Cgroup()
+            let proxy = try Listener("proxy", ports: [15001], options: ["--address", family.loopback], in: host.proxy)
+            let program = "\(family == .ipv4 ? "ip" : "ip6")tables-nft-restore"
+            try Command.run([program], in: host.namespace.place, stdin: IPTables.rules(family))
+            let weir = try Installation([
+                "name: shop\nselector: {cgroup: \(cgroup.path)}\nproxy: {outbound: 15001, uid: 1337}"
+            ])
+            var place = host.application
+            place.cgroup = cgroup.path
+            let source = Endpoint(host.address(family), 45000)
+            let options = ["--source", source.address, "--source-port", "\(source.port)"]
+            for number in [60, 61] {
+                let destination = Endpoint(family.destination(number), 80)
+                let attempt = try Attempt.run("bound", to: destination, options: options, in: place)
+                observed("a host workload from port \(source.port)", attempt)
+                #expect(attempt.facts?.name == "proxy" && attempt.facts?.origin == destination, "\(attempt)")
+                let seen = try #require(attempt.facts?.peer)
+                observed("the proxy sees", seen)
+                #expect(seen.address == source.address && (seen.port == source.port) == (number == 60))
+                if number == 60 { try weir.load(in: host.namespace.place) }
+            }
+            try weir.succeed(["unload"], in: host.namespace.place)
+            proxy.process.stop()
+        }
+
         @Test(arguments: ["legacy", "nft"])
         func istio(_ variant: String) throws {
             let pod = try Pod(number: 67)
