@@ -40,7 +40,8 @@ final class NodeWorkload {
         AgentStatus.WorkloadStatus(
             id: id, name: resolved.workload.name, selector: "\(resolved.workload.selector)",
             mesh: resolved.workload.mesh ?? "custom", mechanism: choice.mechanism.rawValue, because: choice.because,
-            problem: problem ?? lostRules, limit: limit ?? excess ?? routing, fallbackConnections: fallback?.counters.accepted,
+            problem: problem ?? lostRules, limit: limit ?? excess ?? routing,
+            fallbackConnections: fallback?.counters.accepted,
             proxy: resolved.proxyIdentity)
     }
 

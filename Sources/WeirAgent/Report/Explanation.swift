@@ -142,7 +142,10 @@ public struct Explanation: Encodable, Sendable {
     }
 
     public var text: String {
-        var lines = ["\(direction.word) to \(destination): \(verdict.word) (\(reason.word))", "  because \(because)\(error.map { ": \($0)" } ?? "")"]
+        var lines = [
+            "\(direction.word) to \(destination): \(verdict.word) (\(reason.word))",
+            "  because \(because)\(error.map { ": \($0)" } ?? "")",
+        ]
         if let source { lines.append("  decided by \(source.printable), rule \(rule)") }
         if !facts.isEmpty { lines.append("  facts: \(facts.joined(separator: " "))") }
         return lines.joined(separator: "\n")

@@ -5,7 +5,7 @@ import WeirCore
 extension NodeCheck {
     static func workloads(_ configuration: Configuration, _ pins: PinDirectory) -> [Check] {
         if geteuid() != 0 { return [cannotSee("the workloads are intercepted")] }
-        return installed(pins) + bothInForce(configuration)
+        return installed(pins) + routing(configuration, pins) + bothInForce(configuration)
     }
 
     private static func installed(_ pins: PinDirectory) -> [Check] {
