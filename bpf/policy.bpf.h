@@ -201,8 +201,8 @@ static __always_inline __u32 outbound_facts(const struct weir_policy *policy, co
 	    has_user_port(slot, attempt->uid, attempt->protocol, attempt->destination_port))
 		facts |= WEIR_FACT_UID_PORT;
 	if (policy->flags & WEIR_POLICY_INTERFACES)
-		facts |= interface_facts(slot, attempt->netns, leaving_interface(attempt, route), WEIR_OUTBOUND,
-					 &attempt->destination);
+		facts |= interface_facts(slot, attempt->netns, leaving_interface(attempt, route),
+					 WEIR_OUTBOUND, &attempt->destination);
 	if (attempt->by_proxy_cgroup)
 		facts |= WEIR_FACT_PROXY_CGROUP;
 	if (policy->flags & WEIR_POLICY_PREFIXES_OUT)

@@ -12,7 +12,10 @@
 #ifndef WEIR_ROUTE_BPF_H
 #define WEIR_ROUTE_BPF_H
 
-enum { REFUSE = 0, PROCEED = 1 }; /* what a sock_addr hook returns; REFUSE gives EPERM, or what bpf_set_retval() said */
+enum {
+	REFUSE = 0,
+	PROCEED = 1
+}; /* what a sock_addr hook returns; REFUSE gives EPERM, or what bpf_set_retval() said */
 
 /* Whether a sock_addr hook can say which error it gives: bpf_set_retval(), there since Linux 6.1 as is the function
  * that is looked for.  (Other hooks had it earlier.) */
@@ -38,7 +41,8 @@ static __always_inline struct net *net_of(struct bpf_sock *sk)
 /*
  * Where a namespace's routing of a family stands: weir_generations.  IPv6 has a
  * number for all of its routing, too, which also changes when nothing does: with
- * each path MTU, and when an address is found to be nobody else's.
+ * each path MTU, and when an address is found to be nobody else's.  Of IPv4 routes
+ * that go only those count that were looked up, as the agent does with each.
  */
 static __always_inline __u32 generation_of(struct net *net, bool four)
 {
@@ -47,8 +51,9 @@ static __always_inline __u32 generation_of(struct net *net, bool four)
 	if (!net)
 		return 0;
 	if (four)
-		return bpf_core_field_exists(net->ipv4.rt_genid) ?
-			       (__u32)BPF_CORE_READ(net, ipv4.rt_genid.counter) | 1u << 31 : 0;
+		return bpf_core_field_exists(net->ipv4.rt_genid)
+			       ? (__u32)BPF_CORE_READ(net, ipv4.rt_genid.counter) | 1u << 31
+			       : 0;
 	if (!bpf_core_field_exists(net->ipv6.fib6_main_tbl))
 		return 0;
 	routes = BPF_CORE_READ(net, ipv6.fib6_main_tbl, fib_seq);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * The path of one connection, in the order of these includes.  A process in a workload calls
- * connect(): connect.bpf.h finds the workload, asks policy.bpf.h what to do and target.bpf.h where
- * the proxy is, keeps the address asked for in the socket's storage and points the call at the
- * proxy, from the source of source.bpf.h, at a port of spread.bpf.h.  When the SYN is about to
- * leave, handshake.bpf.h writes that address down under the connection's 4-tuple; when the proxy's
- * end is established it takes the address over.  original_dst.bpf.h tells it to the proxy, and tells
- * the application the peer that it asked for.  Connections from outside meet inbound.bpf.h,
+ * connect(): connect.bpf.h finds the workload, asks policy.bpf.h what to do, route.bpf.h whether
+ * there is a way and target.bpf.h where the proxy is, keeps the address asked for in the socket's
+ * storage and points the call at the proxy, from the source of source.bpf.h, at a port of
+ * spread.bpf.h.  When the SYN is about to leave, handshake.bpf.h writes that address down under the
+ * connection's 4-tuple; when the proxy's end is established it takes the address over.
+ * original_dst.bpf.h tells it to the proxy, and tells the application the peer that it asked for.  Connections from outside meet inbound.bpf.h,
  * datagrams datagram.bpf.h; loop.bpf.h ends what goes round.  In an accelerated workload pair.bpf.h
  * lets the two sockets of a connection find each other, redirect.bpf.h passes messages straight
  * across, leave.bpf.h has them part, and wake.bpf.h wakes forgotten writers.  closed.bpf.h writes

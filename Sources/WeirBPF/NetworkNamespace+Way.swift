@@ -18,13 +18,15 @@ extension NetworkNamespace {
     }
 
     /// Asks the kernel, as connect() would.
-    /// - Parameters:
-    ///   - source: the address that the socket is bound to, if it is.
-    ///   - uid: whose socket it is.
-    public func way(to destination: Address, from source: Address? = nil, uid: UInt32? = nil) throws(BPFError) -> Way {
+    public func way(to destination: Address) throws(BPFError) -> Way {
+        try way(RouteQuestion(destination: destination))
+    }
+
+    /// The same of a certain socket.
+    public func way(_ question: RouteQuestion) throws(BPFError) -> Way {
         try enter { () throws(BPFError) in
             var route = Route(isLocal: false, interface: 0, source: nil)
-            let type = try RouteReader().ask(destination, from: source, uid: uid, &route)
+            let type = try RouteReader().ask(question, &route)
             var name = [CChar](repeating: 0, count: Int(IF_NAMESIZE))
             let isNamed = if_indextoname(route.interface, &name) != nil
             return Way(

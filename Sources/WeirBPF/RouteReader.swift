@@ -179,19 +179,20 @@ struct RouteReader: ~Copyable {
     }
 
     /// Asks for the route to one address, as connect() would.
-    /// - Parameters:
-    ///   - from: the address that the socket is bound to, if it is.
-    ///   - uid: whose socket it is; nil: this process's user's.
     /// - Returns: the route's type, such as RTN_MULTICAST; 0: there is none.
     @discardableResult
-    func ask(
-        _ destination: Address, from: Address? = nil, uid: UInt32? = nil, _ route: inout Route
-    ) throws(BPFError) -> Int {
+    func ask(_ destination: Address, _ route: inout Route) throws(BPFError) -> Int {
+        try ask(RouteQuestion(destination: destination), &route)
+    }
+
+    /// The same of a certain socket.
+    @discardableResult
+    func ask(_ question: RouteQuestion, _ route: inout Route) throws(BPFError) -> Int {
         var source: Address?
         var interface: UInt32 = 0
         var type = 0
         let error = try netlink.request(
-            type: Int32(RTM_GETROUTE), flags: 0, payload: Self.question(destination, from, uid)
+            type: Int32(RTM_GETROUTE), flags: 0, payload: question.message
         ) { payload in
             guard payload.count >= MemoryLayout<rtmsg>.size else { return }
             type = Int(payload.loadUnaligned(as: rtmsg.self).rtm_type)
@@ -217,26 +218,9 @@ struct RouteReader: ~Copyable {
     /// Whether the kernel takes no packet from this source to this destination, to which it takes some.
     private func refuses(_ source: Address, to destination: Address) throws(BPFError) -> Bool {
         try netlink.request(
-            type: Int32(RTM_GETROUTE), flags: 0, payload: Self.question(destination, source, nil)
+            type: Int32(RTM_GETROUTE), flags: 0,
+            payload: RouteQuestion(destination: destination, source: source).message
         ) { _ in } == EINVAL
-    }
-
-    private static func question(_ destination: Address, _ source: Address?, _ uid: UInt32?) -> [UInt8] {
-        var request = rtmsg()
-        request.rtm_family = UInt8(destination.isIPv4 ? AF_INET : AF_INET6)
-        request.rtm_dst_len = destination.isIPv4 ? 32 : 128
-        var message = withUnsafeBytes(of: &request) { Array($0) } + attribute(Int(RTA_DST.rawValue), destination)
-        if let source, source.isIPv4 == destination.isIPv4, !source.isUnspecified {
-            message[2] = message[1]  // rtm_src_len
-            message += attribute(Int(RTA_SRC.rawValue), source)
-        }
-        if let uid { message += [8, 0, UInt8(RTA_UID.rawValue), 0] + withUnsafeBytes(of: uid) { Array($0) } }
-        return message
-    }
-
-    private static func attribute(_ type: Int, _ address: Address) -> [UInt8] {
-        let bytes = address.isIPv4 ? Array(address.bytes.suffix(4)) : address.bytes
-        return [UInt8(4 + bytes.count), 0, UInt8(type), 0] + bytes
     }
 }
 

@@ -12,7 +12,8 @@ import Testing
         "weir_slot": MemoryLayout<weir_slot>.size, "weir_share": MemoryLayout<weir_share>.size,
         "weir_workload": MemoryLayout<weir_workload>.size, "weir_owner": MemoryLayout<weir_owner>.size,
         "weir_prefix": MemoryLayout<weir_prefix>.size, "weir_destination": MemoryLayout<weir_destination>.size,
-        "weir_route": MemoryLayout<weir_route>.size, "weir_user_port": MemoryLayout<weir_user_port>.size,
+        "weir_route": MemoryLayout<weir_route>.size,
+        "weir_generations": MemoryLayout<weir_generations>.size, "weir_user_port": MemoryLayout<weir_user_port>.size,
         "weir_interface_key": MemoryLayout<weir_interface_key>.size,
         "weir_interface": MemoryLayout<weir_interface>.size, "weir_tuple": MemoryLayout<weir_tuple>.size,
         "weir_origin": MemoryLayout<weir_origin>.size, "weir_targets": 65536,  // an array too long for Swift to import

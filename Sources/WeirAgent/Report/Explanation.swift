@@ -209,7 +209,10 @@ public struct Explanation: Encodable, Sendable {
     }
 
     public var text: String {
-        var lines = ["\(direction.word) to \(destination): \(verdict.word) (\(reason.word))", "  because \(because)\(error.map { ": \($0)" } ?? "")"]
+        var lines = [
+            "\(direction.word) to \(destination): \(verdict.word) (\(reason.word))",
+            "  because \(because)\(error.map { ": \($0)" } ?? "")",
+        ]
         if let decided {
             lines.append("  \(decided.finding)")
             lines.append("  otherwise: \(decided.verdict.word) (\(decided.reason.word))")

@@ -16,8 +16,12 @@ struct NFTQuestion {
         let isInbound = question.side == .outside
         let proxy = question.side == .proxy ? ProxyIdentity(policy.owners) : nil
         let uid = question.uid ?? process?.uid ?? proxy?.uid ?? Explanation.nobody
-        let way = try namespace.way(
-            to: question.destination.address, from: isInbound ? nil : question.source, uid: isInbound ? nil : uid)
+        var route = RouteQuestion(destination: question.destination.address)
+        if !isInbound {
+            (route.source, route.uid) = (question.source, uid)
+            route.transport = (UInt8(question.isUDP ? IPPROTO_UDP : IPPROTO_TCP), question.destination.port)
+        }
+        let way = try namespace.way(route)
         // tcp_v4_connect(), tcp_v6_connect(), and for broadcasts udp_sendmsg().
         let isToMany = way.isBroadcast || way.isMulticast && !question.isUDP
         error = way.error != 0 || !isToMany ? way.error : question.isUDP ? EACCES : ENETUNREACH

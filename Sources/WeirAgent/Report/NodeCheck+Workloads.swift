@@ -5,7 +5,7 @@ import WeirCore
 extension NodeCheck {
     static func workloads(_ configuration: Configuration, _ pins: PinDirectory) -> [Check] {
         if geteuid() != 0 { return [cannotSee("the workloads are intercepted")] }
-        return installed(configuration, pins) + bothInForce(configuration)
+        return installed(configuration, pins) + routing(configuration, pins) + bothInForce(configuration)
     }
 
     private static func installed(_ configuration: Configuration, _ pins: PinDirectory) -> [Check] {
