@@ -33,7 +33,8 @@ static __always_inline void read_bytes(struct bpf_sock_ops *ctx, struct bpf_sock
 /* Whether a connection is counted when it is known what becomes of it: those to the proxy, which may not listen. */
 static __always_inline bool is_counted_late(const struct weir_socket *socket)
 {
-	return socket->flags & WEIR_SOCKET_CONNECTED && socket->verdict != WEIR_VERDICT_DIRECT;
+	return socket->direction == WEIR_OUTBOUND && !(socket->flags & WEIR_SOCKET_ACCEPTED) &&
+	       socket->verdict != WEIR_VERDICT_DIRECT;
 }
 
 /* Nobody listens where a connection was sent to: the RST that says so has left ECONNREFUSED (net/ipv4/tcp_input.c,

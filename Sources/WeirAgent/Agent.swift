@@ -292,8 +292,8 @@ public actor Agent {
         let problem = configurationProblem.map {
             ["the configuration on disk is not in force: \($0.replacing("\n", with: "; "))"]
         }
-        let missing = await node.reportMissing()
-        return (problem ?? []) + (await notInForce() ?? []) + missing
+        let unknown = await node.keepsStrangers ? ["the API server has not told the pods of this node yet"] : []
+        return (problem ?? []) + (await notInForce() ?? []) + unknown + (await node.reportMissing())
     }
 
     /// Nil: everything is.

@@ -69,7 +69,8 @@ public struct Ruleset: Hashable, Sendable {
         let chains = try writer.chains() + owner
         text = Self.script(options.table, chains, writer.counters)
         ruleCount = chains.reduce(0) { $0 + ($1.rules?.count ?? 0) }
-        routing = writer.transparent.isEmpty ? nil : PolicyRouting(mark: writer.mark, captured: writer.transparent)
+        let needsRouting = !writer.transparent.isEmpty && !options.takesInbound
+        routing = needsRouting ? PolicyRouting(mark: writer.mark, captured: writer.transparent) : nil
     }
 
     private static func script(_ table: String, _ chains: [Chain], _ counters: Set<String>) -> String {

@@ -109,8 +109,11 @@ extension RulesetWriter {
     var delivery: [String]? {
         guard let port = policy.inboundPort, !transparent.isEmpty else { return nil }
         let ours = "meta l4proto tcp ct direction original ct mark \(inboundMark)"
+        // Beside BPF programs accepted sockets take their SYN's mark (tcp_fwmark_accept), and what the proxy answers
+        // would stay in the namespace. What comes in for the namespace itself needs none.
+        let marking = options.takesInbound ? "" : "meta mark set \(mark) "
         return [
-            "\(ours) meta mark set \(mark) tproxy to :\(port) accept",
+            "\(ours) \(marking)tproxy to :\(port) accept",
             "\(ours) ct state new drop",
         ]
     }

@@ -44,6 +44,27 @@ extension EndToEnd {
             }
         }
 
+        /// TPROXY mode: the proxy sees the address that was called as its own.
+        @Test func inboundWorksTransparently() throws {
+            let mode = "annotations: {sidecar.istio.io/interceptionMode: TPROXY}"
+            try withPod(49, mode) { pod, weir in
+                let proxy = try Listener(
+                    "proxy", ports: [15006], options: ["--mptcp", "--transparent"], in: pod.namespace.place)
+                let agent = try weir.startAgent()
+                try agent.waitForLine("nftables takes inbound connections", in: .errors)
+                for family in Family.allCases {
+                    let own = Endpoint(pod.address(family), 8080)
+                    let attempt = try Attempt.run("blocking", to: own, in: pod.outside.place)
+                    observed("TPROXY, inbound over \(family)", attempt)
+                    #expect(attempt.facts?.name == "proxy")
+                    #expect(attempt.facts?.local == own)
+                    #expect(attempt.facts?.peer == attempt.local)
+                }
+                #expect(agent.poll() == nil)
+                proxy.process.stop()
+            }
+        }
+
         /// Without an agent and without rules they are refused under a reason of their own, and pass nobody by.
         @Test(arguments: ["refuse", "direct"])
         func nobodyIsThereToActOnIt(_ whenProxyDown: String) throws {
