@@ -14,7 +14,7 @@ enum weir_when_proxy_down {
 
 enum weir_workload_flag {
 	WEIR_WORKLOAD_FOLLOW_PASSED = 1 << 0,	/* connections left alone get a record at their end, with bytes */
-	WEIR_WORKLOAD_STEERED = 1 << 1,	/* inbound.bpf.h is in force in its namespace */
+	WEIR_WORKLOAD_STEERED = 1 << 2,	/* inbound.bpf.h is in force in its namespace */
 };
 
 enum weir_role {
