@@ -76,7 +76,8 @@ public enum ListenerAdoption {
                             try mark(taken.raw, maps)
                             try store(taken.raw, port: port, one.listener, namespace.cookie, maps)
                         }
-                        if let door = one.door { try store(taken.raw, door, maps) }
+                        // Nothing is spread to one that the kernel does not let in.
+                        if let door = one.door { _ = try? store(taken.raw, door, maps) }
                         outcome.adopted += 1
                     } catch {
                         outcome.refused += 1
