@@ -70,8 +70,7 @@ public struct ForeignProgram: Sendable, Hashable {
                     ForeignProgram(
                         hook: hook.name, id: id, name: name, cgroup: path, isBelow: isBelow,
                         isExclusive: flags & UInt32(BPF_F_ALLOW_MULTI) == 0, order: order,
-                        // The last one at hooks where that matters is whoever was attached last, and both are right.
-                        isInOrder: order == .after || hook.place == .last))
+                        isInOrder: order == (hook.place == .first ? .after : .before)))
             }
         }
         return found

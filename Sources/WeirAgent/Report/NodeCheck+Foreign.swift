@@ -26,26 +26,33 @@ extension NodeCheck {
             return fail(
                 title, "\(what) and allows no other; detach it, or load it with BPF_F_ALLOW_MULTI", hint: whose)
         }
-        switch one.order {
-        case .alone: return warn(title, what, hint: "both will run; \(whose)")
-        case .after: return pass("\(what), and runs after Weir's")
-        case .before:
-            if one.isInOrder { return pass("\(what), and runs before Weir's") }
-            return warn(
-                "Weir runs before programs of others",
-                "\(what), and runs before Weir's: \(consequence(of: one.hook))",
-                hint: (one.isBelow
-                    ? "programs of a cgroup below run first: attach Weir there (agent.cgroup), or that one above"
-                    : "from Linux 6.17 on Weir comes first when it is unloaded and started anew; before, start Weir first, "
-                        + "or attach it to the cgroup of the workloads (agent.cgroup), whose programs run first")
-                    + "; \(whose)")
+        let runs = "\(what), and runs \(one.order == .before ? "before" : "after") Weir's"
+        if one.order == .alone { return warn(title, what, hint: "both will run; \(whose)") }
+        if one.isInOrder { return pass(runs) }
+        return warn(
+            "Weir's programs are in order with those of others", "\(runs): \(consequence(of: one.hook))",
+            hint: "\(remedy(one)); \(whose)")
+    }
+
+    private static func remedy(_ one: ForeignProgram) -> String {
+        if one.order == .after {
+            return "unload Weir and start it anew in the same cgroup (agent.cgroup), which puts its program behind that"
         }
+        if one.isBelow {
+            return "programs of a cgroup below run first: attach Weir there (agent.cgroup), or that one above"
+        }
+        return "from Linux 6.17 on Weir comes first when it is unloaded and started anew; before, start Weir first, or "
+            + "attach it to the cgroup of the workloads (agent.cgroup), whose programs run first"
     }
 
     private static func consequence(of hook: String) -> String {
         switch hook {
         case "connect4", "connect6", "sendmsg4", "sendmsg6":
             "where it changes the address, the proxy gets the new one for the original destination"
+        case "sockops":
+            "where it sets a socket's callbacks and keeps none that are set, the record is lost, and a handshake that "
+                + "fails stays counted"
+        case "getsockopt": "where it answers SO_ORIGINAL_DST, the proxy gets its answer"
         default: "where it tells an address of its own, applications get the one that Weir puts in its place"
         }
     }
