@@ -1,4 +1,5 @@
 import ArgumentParser
+import CWeirBPF
 import Foundation
 import Glibc
 import WeirAgent
