@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Connections to the proxy are spread, by origin.  A source port serves as many
- * destinations as a program likes; were all of them one address and port of the
- * proxy, a pod would have as many connections as there are source ports.
+ * Connections to the proxy are spread by origin, when source ports run short or
+ * one is bound.  A source port serves as many destinations as a program likes;
+ * were all of them one address and port of the proxy, a pod would have as many
+ * connections as there are source ports.
  *
  * In a pod they are spread over ports.  The SYN meets inbound.bpf.h, which finds
  * the handshake and gives it to the proxy's listener, wherever that listens.
  * Where that program is not in force, or knows no such listener, IPv4 may be
  * spread over 127.0.0.0/8, of which a listener on 0.0.0.0 has every address.
- * Whether there is one has to be looked up, so that is for sockets that may well
- * find no source port.  IPv6 has ::1 alone.
+ * IPv6 has ::1 alone.
  */
 #ifndef WEIR_SPREAD_BPF_H
 #define WEIR_SPREAD_BPF_H

@@ -56,7 +56,8 @@ struct AdminServer: Sendable {
             router: open(configuration.listen), server: Self.http(webDoor),
             configuration: .init(
                 address: .hostname("\(configuration.listen.address)", port: Int(configuration.listen.port))),
-            onServerRunning: { _ in await listening.step() }, eventLoopGroupProvider: .shared(Self.strangers), logger: logger)
+            onServerRunning: { _ in await listening.step() }, eventLoopGroupProvider: .shared(Self.strangers),
+            logger: logger)
         let services = ServiceGroup(
             configuration: .init(services: [.init(service: local), .init(service: web)], logger: logger))
         let beats = Task {

@@ -9,27 +9,36 @@ import Testing
         String(decoding: ObjectTrimmer(Array(json.utf8)).trimmed, as: UTF8.self)
     }
 
-    @Test("what nobody reads is left out", arguments: [
-        (#"{"labels": {"app": "x", "weir.io/mesh": "kuma"}}"#, #"{"labels": {"weir.io/mesh": "kuma","app":""}}"#),
-        (#"{"annotations":{}}"#, #"{"annotations":{}}"#),
-        (#"{"annotations":{ "a" : {"b": ["}", 1]} , "c":null }, "x":[1]}"#, #"{"annotations":{"a":"","c":""}, "x":[1]}"#),
-        (#"{"managedFields" : [{"a": "]\"["}, []], "name": "b"}"#, #"{"managedFields" : [], "name": "b"}"#),
-        (#"{"labels": null, "annotations": ["a"], "managedFields": {}}"#,
-            #"{"labels": null, "annotations": ["a"], "managedFields": {}}"#),
-        // A value, not a name.
-        (#"{"name": "annotations", "value": {"a": "b"}}"#, #"{"name": "annotations", "value": {"a": "b"}}"#),
-        // One that is escaped may be any.
-        (#"{"labels":{"a\u002f":"b"}}"#, #"{"labels":{"a\u002f":"b"}}"#),
-    ])
+    @Test(
+        "what nobody reads is left out",
+        arguments: [
+            (#"{"labels": {"app": "x", "weir.io/mesh": "kuma"}}"#, #"{"labels": {"weir.io/mesh": "kuma","app":""}}"#),
+            (#"{"annotations":{}}"#, #"{"annotations":{}}"#),
+            (
+                #"{"annotations":{ "a" : {"b": ["}", 1]} , "c":null }, "x":[1]}"#,
+                #"{"annotations":{"a":"","c":""}, "x":[1]}"#
+            ),
+            (#"{"managedFields" : [{"a": "]\"["}, []], "name": "b"}"#, #"{"managedFields" : [], "name": "b"}"#),
+            (
+                #"{"labels": null, "annotations": ["a"], "managedFields": {}}"#,
+                #"{"labels": null, "annotations": ["a"], "managedFields": {}}"#
+            ),
+            // A value, not a name.
+            (#"{"name": "annotations", "value": {"a": "b"}}"#, #"{"name": "annotations", "value": {"a": "b"}}"#),
+            // One that is escaped may be any.
+            (#"{"labels":{"a\u002f":"b"}}"#, #"{"labels":{"a\u002f":"b"}}"#),
+        ])
     func table(json: String, expected: String) {
         #expect(trim(json) == expected)
         #expect(trim(expected) == expected)
     }
 
-    @Test("what is no JSON stays none", arguments: [
-        #"{"labels": {"a": "b"#, #"{"labels": {"a": "b","#, #"{"labels": {"a" "b"}}"#, #"{"labels": {"a": "b"]}"#,
-        #"{"managedFields": ["#, #"{"labels":"#, #"{"labels""#, #"{"labels": {"a": "b\"#, "\"", "{\"labels\": {,}}",
-    ])
+    @Test(
+        "what is no JSON stays none",
+        arguments: [
+            #"{"labels": {"a": "b"#, #"{"labels": {"a": "b","#, #"{"labels": {"a" "b"}}"#, #"{"labels": {"a": "b"]}"#,
+            #"{"managedFields": ["#, #"{"labels":"#, #"{"labels""#, #"{"labels": {"a": "b\"#, "\"", "{\"labels\": {,}}",
+        ])
     func broken(json: String) {
         let trimmed = Data(ObjectTrimmer(Array(json.utf8)).trimmed)
         #expect(throws: (any Error).self) { try JSONSerialization.jsonObject(with: trimmed) }
@@ -39,7 +48,9 @@ import Testing
     func many() throws {
         let own = (0..<16000).map { #""a\#($0)":"\#(String(repeating: "b", count: 8))""# }
         let entries = (own + [#""weir.io/mesh":"kuma""#]).shuffled().joined(separator: ",")
-        #expect(trim(#"{"metadata":{"annotations":{\#(entries)}}}"#) == #"{"metadata":{"annotations":{"weir.io/mesh":"kuma"}}}"#)
+        #expect(
+            trim(#"{"metadata":{"annotations":{\#(entries)}}}"#)
+                == #"{"metadata":{"annotations":{"weir.io/mesh":"kuma"}}}"#)
 
         let known = (0..<16000).map { #""a\#($0).istio.io/x":"y""# }.joined(separator: ",")
         #expect(trim(#"{"annotations":{\#(known)}}"#).utf8.count < 10000)

@@ -4,8 +4,9 @@ import WeirCore
 
 /// Whether the workloads' proxies listen where connections are sent to.
 extension Node {
-    /// What one round may take; the next one goes on with the others.
-    private static let patience = Duration.milliseconds(200)
+    /// What one round may take, a hundredth of a processor; the next one goes on with the others. Some 25 are looked at in
+    /// that time.
+    private static let patience = Duration.milliseconds(20)
 
     /// Looks at those that were not looked at for the longest; called every two seconds. A thread of its own does, because
     /// the kernel's tables may be long.
