@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -166,6 +167,24 @@ int weir_mount_cgroups(const char *target)
 void weir_die_with_parent(void)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+int weir_stand_back(void)
+{
+	int before = getpriority(PRIO_PROCESS, 0);
+	struct sched_param none = {};
+
+	sched_setscheduler(0, SCHED_BATCH, &none);
+	setpriority(PRIO_PROCESS, 0, before + 10);
+	return before;
+}
+
+void weir_step_forward(int before)
+{
+	struct sched_param none = {};
+
+	sched_setscheduler(0, SCHED_OTHER, &none);
+	setpriority(PRIO_PROCESS, 0, before);
 }
 
 void weir_keep_little_memory(void)

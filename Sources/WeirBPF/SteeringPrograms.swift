@@ -42,6 +42,10 @@ final class SteeringPrograms: Sendable {
 
     private func makeGood() {
         queue.async { [weak self] in
+            // The kernel does not let go of a processor while it verifies one, 3 ms, and the pod that took the last is
+            // not yet done.
+            let before = weir_stand_back()
+            defer { weir_step_forward(before) }
             while let self, self.spares.withLock({ $0.count }) < Self.spareCount {
                 // Whoever needs one gets the error.
                 guard let spare = try? self.copier.load() else { return }

@@ -131,6 +131,11 @@ int weir_mount(const char *type, const char *target);
 
 /* Gives the kernel back what malloc holds and nobody uses (malloc_trim(3)). */
 void weir_give_memory_back(void);
+/* Has this thread give way to others of the process (SCHED_BATCH and setpriority(2), which on Linux are a thread's).
+ * Returns what weir_step_forward() takes to undo it. */
+int weir_stand_back(void);
+void weir_step_forward(int before);
+
 /* Has malloc give large blocks back when they are freed, in all threads (mallopt(3)). */
 void weir_keep_little_memory(void);
 
