@@ -109,7 +109,8 @@ extension EndToEnd {
             ]
             let server = try FakeAPIServer()
             for pod in pods {
-                try pod.namespace.ip(["link set lo up"])
+                // A destination without a route fails before it is redirected.
+                try pod.namespace.ip(["link set lo up", "route add default dev lo"])
                 try server.put(pod.object)
             }
             let installation = try Installation()

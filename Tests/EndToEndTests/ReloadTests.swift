@@ -50,7 +50,7 @@ extension EndToEnd {
             defer { withExtendedLifetime(lock) {} }
             let pod = try Pod(number: 85)
             let other = try Namespace()
-            try other.ip(["link set lo up"])
+            try other.ip(["link set lo up", "route add default dev lo"])
             let stays = "{name: stays, selector: {netns: \(other.path)}, mesh: istio}"
             let weir = try Installation([workload(pod, excluding: 81), stays])
             let agent = try weir.startAgent()

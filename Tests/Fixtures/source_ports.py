@@ -58,12 +58,12 @@ def main():
             results.append(attempt(made, address, int(arguments[2])))
     elif what == "full":
         proc("ip_local_port_range", "40000 40009")
-        for _ in range(12):
+        for _ in range(18):
             results.append(attempt(make(), arguments[0], int(arguments[1])))
-        # The port of the first, which is reset, is free at once.
-        open_sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        open_sockets[0].close()
-        results.append(attempt(open_sockets[11], arguments[0], int(arguments[1])))
+        # The port of the last that has one, which is reset, is free at once.
+        open_sockets[15].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        open_sockets[15].close()
+        results.append(attempt(open_sockets[17], arguments[0], int(arguments[1])))
     print(json.dumps(results))
 
 

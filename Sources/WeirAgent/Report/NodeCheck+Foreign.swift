@@ -1,3 +1,4 @@
+import Glibc
 import WeirBPF
 
 extension NodeCheck {
@@ -7,6 +8,7 @@ extension NodeCheck {
     /// - Parameter cgroup: what Weir is attached to; nil for the root.
     static func foreign(_ cgroup: String?, _ pins: PinDirectory) -> [Check] {
         let title = "no program of others at Weir's hooks"
+        if geteuid() != 0 { return [cannotSee(title)] }
         do {
             let found = try ForeignProgram.around(cgroup ?? Host.cgroupRoot(), pins)
             if found.isEmpty { return [pass(title)] }
