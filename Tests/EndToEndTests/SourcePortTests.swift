@@ -132,7 +132,7 @@ extension EndToEnd {
                 // Linux 6.13 lets it be seen.
                 let counter = try weir.counters(of: pod.namespace.name).filter { $0.reason == "outbound" }
                 #expect(counter.reduce(0) { $0 + $1.failed } == 2)
-                #expect(counter.reduce(0) { $0 + $1.connections } == 13)
+                #expect(counter.reduce(0) { $0 + $1.connections } == 19)
             }
         }
 
