@@ -197,4 +197,10 @@ static __always_inline void turn_tuple(struct weir_tuple *turned, const struct w
 	turned->netns = tuple->netns;
 }
 
+/* Whether both ends of a connection can only be of one namespace. */
+static __always_inline bool is_inside(const union address *source, const union address *destination)
+{
+	return is_loopback(destination) || is_same_address(source, destination);
+}
+
 #endif

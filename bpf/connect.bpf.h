@@ -85,30 +85,29 @@ static __always_inline struct weir_socket *remember(struct bpf_sock *sk, const s
 	return socket;
 }
 
-/* The record of a connection that is not followed: all that is known when it is let pass. */
-static __always_inline void emit_passed(const struct weir_workload *workload, const struct attempt *attempt,
-					const struct weir_route *route, const struct decision *decision)
+/* The record of a connection that is not followed: all that is known when it is decided. */
+static __always_inline void emit_at_once(const struct weir_workload *workload, const struct attempt *attempt,
+					 const __u8 *source, __u8 direction, __u8 verdict, __u8 reason,
+					 __u8 end)
 {
-	struct weir_flow *flow = reserve_flow(WEIR_OUTBOUND, workload->share, workload->id);
+	struct weir_flow *flow = reserve_flow(direction, workload->share, workload->id);
 
 	if (!flow)
 		return;
-	__builtin_memcpy(flow->source, attempt->source.bytes, sizeof(flow->source));
-	if (is_unspecified(&attempt->source) && route && route->flags & WEIR_ROUTE_SOURCE)
-		__builtin_memcpy(flow->source, route->source, sizeof(flow->source));
+	__builtin_memcpy(flow->source, source, sizeof(flow->source));
 	flow->started_ns = bpf_ktime_get_ns();
 	flow->ended_ns = flow->started_ns;
 	flow->sent_bytes = 0;
 	flow->received_bytes = 0;
 	flow->netns = attempt->netns;
 	flow->workload = workload->id;
-	flow->direction = WEIR_OUTBOUND;
-	flow->verdict = WEIR_VERDICT_DIRECT;
-	flow->reason = decision->reason;
-	flow->end = WEIR_FLOW_PASSED;
+	flow->direction = direction;
+	flow->verdict = verdict;
+	flow->reason = reason;
+	flow->end = end;
 	__builtin_memcpy(flow->destination, attempt->destination.bytes, sizeof(flow->destination));
 	__builtin_memcpy(flow->target, attempt->destination.bytes, sizeof(flow->target));
-	flow->source_port = 0;
+	flow->source_port = attempt->source_port;
 	flow->destination_port = attempt->destination_port;
 	flow->target_port = attempt->destination_port;
 	no_paths(flow);
@@ -123,8 +122,13 @@ static __always_inline int pass(struct bpf_sock_addr *ctx, bool six, struct bpf_
 	struct weir_socket *socket = remember(sk, workload, attempt, decision);
 
 	count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_DIRECT, decision->reason, attempt->protocol);
-	if (!socket && attempt->protocol == IPPROTO_TCP && is_recorded(decision))
-		emit_passed(workload, attempt, route, decision);
+	if (!socket && attempt->protocol == IPPROTO_TCP && is_recorded(decision)) {
+		bool is_chosen =
+			is_unspecified(&attempt->source) && route && route->flags & WEIR_ROUTE_SOURCE;
+
+		emit_at_once(workload, attempt, is_chosen ? route->source : attempt->source.bytes,
+			     WEIR_OUTBOUND, WEIR_VERDICT_DIRECT, decision->reason, WEIR_FLOW_PASSED);
+	}
 	if (socket && socket->flags & WEIR_SOCKET_BOUND) {
 		bind_source(ctx, six, &none);
 		socket->flags &= ~WEIR_SOCKET_BOUND;
@@ -151,12 +155,15 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 
 	__be16 port = find_port(ctx, workload, policy, attempt->protocol, &target, decision);
 	struct weir_door door = {};
+	struct weir_share *share = NULL;
 
 	if (decision->verdict == WEIR_VERDICT_DIRECT)
 		return pass(ctx, six, sk, workload, attempt, route, decision);
 
+	if (attempt->protocol == IPPROTO_TCP)
+		share = share_of(workload->share, workload->id);
 	/* Where its origin could not be kept, the proxy would send it to the wrong place. */
-	if (attempt->protocol == IPPROTO_TCP && !may_shake_hands(workload->share, workload->id)) {
+	if (!may_shake_hands(share)) {
 		count(workload->id, WEIR_OUTBOUND, WEIR_VERDICT_REFUSE, WEIR_REASON_TOO_MANY_HANDSHAKES,
 		      attempt->protocol);
 		return REFUSE;
@@ -178,7 +185,7 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, bool six, struct 
 
 	/* Only then: finding the proxy's listener twice is a fifth of what a redirected connect() costs. */
 	bool is_scarce = attempt->protocol == IPPROTO_TCP && !(policy->flags & WEIR_POLICY_TRANSPARENT) &&
-			 (sk->src_port || is_crowded(workload->share, workload->id, socket->started_ns));
+			 (sk->src_port || is_crowded(share, socket->started_ns));
 	bool is_spread = is_scarce && workload->flags & WEIR_WORKLOAD_STEERED && is_loopback(&target) &&
 			 find_door(attempt->netns, &target, port, &door);
 

@@ -84,13 +84,6 @@ static __always_inline void record_inbound(struct bpf_sock_ops *ctx, struct bpf_
 	watch_states(ctx);
 }
 
-/* Whether both ends can only be of one namespace: it may have been spread. */
-static __always_inline bool is_inside(const struct weir_tuple *tuple)
-{
-	return is_loopback((const union address *)tuple->local) ||
-	       is_same_address((const union address *)tuple->local, (const union address *)tuple->remote);
-}
-
 /* An accepted end is established; accept() has not returned yet. */
 static __noinline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
@@ -103,7 +96,7 @@ static __noinline void on_accepted(struct bpf_sock_ops *ctx, struct bpf_sock *sk
 		return;
 	read_tuple(ctx, &tuple);
 	if (pod)
-		was_sent |= is_inside(&tuple);
+		was_sent |= is_inside((union address *)tuple.remote, (union address *)tuple.local);
 	if (!(was_sent && take_origin(ctx, sk, &tuple)) && pod)
 		record_inbound(ctx, sk, &tuple, pod);
 	if (pod && pod->acceleration)

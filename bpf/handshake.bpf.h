@@ -68,6 +68,7 @@ static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	struct tcp_sock *tcp = tcp_of(sk);
 	struct weir_tuple tuple = {};
 	struct weir_origin origin = {};
+	struct weir_share *share;
 
 	if (!socket)
 		return;
@@ -87,16 +88,17 @@ static __noinline void on_syn(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	origin.share = socket->share;
 	origin.process = socket->process;
 	origin.door = socket->door;
-	note_source_port(socket->share, socket->workload, tuple.local_port);
+	share = share_of(socket->share, socket->workload);
+	note_source_port(share, tuple.local_port);
 	/* Sockets of pods look for what was spread over ports by themselves; nobody else has to, for all these. */
 	if (!origin.door.family)
 		note_target(tuple.remote_port);
 	note_client(&tuple, origin.isn);
 	/* connect() has asked, too; but a socket that puts its SYN off (TCP_FASTOPEN_CONNECT) comes when it likes. */
-	if (!may_shake_hands(socket->share, socket->workload))
+	if (!may_shake_hands(share))
 		count(socket->workload, WEIR_OUTBOUND, socket->verdict, WEIR_REASON_TOO_MANY_HANDSHAKES,
 		      IPPROTO_TCP);
-	else if (add_origin(&tuple, &origin))
+	else if (add_origin(share, &tuple, &origin))
 		count(socket->workload, WEIR_OUTBOUND, socket->verdict, WEIR_REASON_NO_MEMORY, IPPROTO_TCP);
 	socket->flags |= WEIR_SOCKET_SENT;
 	count_open(socket);

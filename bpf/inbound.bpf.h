@@ -81,17 +81,7 @@ static __always_inline void read_attempt(struct bpf_sk_lookup *ctx, struct attem
 /* TPROXY mode: whether a socket of this namespace made the connection, from a client's address. */
 static __always_inline bool is_borrowed(const struct weir_policy *policy, const struct attempt *attempt)
 {
-	struct weir_tuple key = {
-		.netns = attempt->netns,
-		.local_port = attempt->source_port,
-		.remote_port = attempt->destination_port,
-	};
-
-	if (!(policy->flags & WEIR_POLICY_TRANSPARENT))
-		return false;
-	__builtin_memcpy(key.local, attempt->source.bytes, sizeof(key.local));
-	__builtin_memcpy(key.remote, attempt->destination.bytes, sizeof(key.remote));
-	return bpf_map_lookup_elem(&weir_origins, &key);
+	return policy->flags & WEIR_POLICY_TRANSPARENT && handshake_of(attempt);
 }
 
 /* Count and record a connection from outside that nobody takes. */
@@ -100,34 +90,13 @@ static __always_inline void refuse(const struct weir_workload *pod, const struct
 {
 	struct weir_counter *counter =
 		counter_of(pod->id, WEIR_INBOUND, WEIR_VERDICT_REFUSE, reason, IPPROTO_TCP);
-	struct weir_flow *flow;
 
 	if (counter) {
 		__sync_fetch_and_add(&counter->connections, 1);
 		__sync_fetch_and_add(&counter->failed, 1);
 	}
-	flow = reserve_flow(WEIR_INBOUND, pod->share, pod->id);
-
-	if (!flow)
-		return;
-	__builtin_memcpy(flow->source, attempt->source.bytes, sizeof(flow->source));
-	flow->started_ns = bpf_ktime_get_ns();
-	flow->ended_ns = flow->started_ns;
-	flow->sent_bytes = 0;
-	flow->received_bytes = 0;
-	flow->netns = weir_netns;
-	flow->workload = pod->id;
-	flow->direction = WEIR_INBOUND;
-	flow->verdict = WEIR_VERDICT_REFUSE;
-	flow->reason = reason;
-	flow->end = WEIR_FLOW_FAILED;
-	__builtin_memcpy(flow->destination, attempt->destination.bytes, sizeof(flow->destination));
-	__builtin_memcpy(flow->target, attempt->destination.bytes, sizeof(flow->target));
-	flow->source_port = attempt->source_port;
-	flow->destination_port = attempt->destination_port;
-	flow->target_port = attempt->destination_port;
-	no_paths(flow);
-	submit_flow(flow);
+	emit_at_once(pod, attempt, attempt->source.bytes, WEIR_INBOUND, WEIR_VERDICT_REFUSE, reason,
+		     WEIR_FLOW_FAILED);
 }
 
 /*

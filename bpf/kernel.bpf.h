@@ -29,9 +29,9 @@
 #define WEIR_ENOMEM 12
 #define WEIR_EEXIST 17
 #define WEIR_ECONNREFUSED 111
-#define ENETUNREACH 101
-#define EACCES 13
-#define EINVAL 22
+#define WEIR_ENETUNREACH 101
+#define WEIR_EACCES 13
+#define WEIR_EINVAL 22
 #define SO_ORIGINAL_DST 80 /* IP6T_SO_ORIGINAL_DST has the same number */
 
 /* include/uapi/linux/in.h, in6.h; spelt here because libc's headers clash with linux/bpf.h. */

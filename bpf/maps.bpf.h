@@ -94,8 +94,8 @@ struct {
 	__type(value, __u32);
 } weir_prefixes SEC(".maps");
 
-/* (namespace, destination prefix) -> whether it is local, and the source address that the kernel would
- * choose.
+/* (namespace, destination prefix) -> whether it is local, the source address that the kernel would choose,
+ * and the error that it gives where there is no way.
  * Written: user, from the namespace's routing tables.  Read: connect, sendmsg, sk_lookup, getsockname,
  * sockops.  Lives: as long as the route.  Share: WEIR_SHARE_ROUTES a namespace. */
 struct {
@@ -160,7 +160,7 @@ struct {
 
 /* 4-tuple -> original destination: of handshakes in flight, and of connections whose accepted socket
  * had no memory to keep it.
- * Written: sockops.  Read: sockops, sk_lookup in TPROXY mode; getsockopt where the socket had no
+ * Written: sockops.  Read: sockops, sk_lookup; getsockopt where the socket had no
  * memory.  Lives: from the SYN until the proxy's end is established or the connection fails.  Share:
  * WEIR_SHARE_HANDSHAKES a workload. */
 struct {
@@ -191,8 +191,9 @@ struct {
 } weir_targets SEC(".maps");
 
 /* (namespace, port, family, slot) -> a listening socket of the proxy.
- * Written: sockops at listen(); user for listeners older than the programs.  Read: sk_lookup.  Lives:
- * as long as the listener.  Share: WEIR_LISTENER_SLOTS a port and family that the policy steers to. */
+ * Written: sockops at listen(); user for listeners older than the programs.  Read: sk_lookup, connect.
+ * Lives: as long as the listener.  Share: WEIR_LISTENER_SLOTS a port and family that the policy steers to,
+ * two more that it redirects to. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKHASH);
 	__uint(max_entries, WEIR_MAX_LISTENERS);
@@ -272,7 +273,7 @@ struct {
 } weir_loops SEC(".maps");
 
 /* Ring of connection records; full when nobody reads.
- * Written: connect, sockops.  Read: user.  Lives: until it is read.  Share: WEIR_SHARE_RECORDS records
+ * Written: connect, sockops, sk_lookup.  Read: user.  Lives: until it is read.  Share: WEIR_SHARE_RECORDS records
  * a workload in half a second, once the ring is half full. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -103,18 +103,18 @@ static __always_inline __u32 route_error(struct bpf_sock *sk, const struct attem
 	__u32 error = 0;
 
 	if (is_tcp && (is_multicast(to) || is_limited_broadcast(to)))
-		return ENETUNREACH;
+		return WEIR_ENETUNREACH;
 	/* A socket that is bound to an interface has the routes of that interface, which are not known. */
 	if (!route || attempt->interface)
 		return 0;
 	if (route->error)
 		error = route->error;
 	else if (is_limited_broadcast(to))
-		return may_broadcast(sk) ? 0 : EACCES;
+		return may_broadcast(sk) ? 0 : WEIR_EACCES;
 	else if (route->flags & WEIR_ROUTE_BROADCAST)
-		error = is_tcp ? ENETUNREACH : may_broadcast(sk) ? 0 : EACCES;
+		error = is_tcp ? WEIR_ENETUNREACH : may_broadcast(sk) ? 0 : WEIR_EACCES;
 	else if (route->flags & WEIR_ROUTE_NO_LOOPBACK && four && is_loopback(&attempt->source))
-		error = EINVAL;
+		error = WEIR_EINVAL;
 	return error && is_current(sk, route, four) ? error : 0;
 }
 

@@ -16,10 +16,8 @@ static __always_inline struct weir_share *share_of(__u32 index, __u32 workload)
 	return share && share->workload == workload ? share : NULL;
 }
 
-static __always_inline bool may_shake_hands(__u32 index, __u32 workload)
+static __always_inline bool may_shake_hands(const struct weir_share *share)
 {
-	struct weir_share *share = share_of(index, workload);
-
 	return !share || share->handshakes < WEIR_SHARE_HANDSHAKES;
 }
 
@@ -29,21 +27,14 @@ static __always_inline bool may_shake_hands(__u32 index, __u32 workload)
  * __inet_hash_connect).  An odd one tells that half of them are taken, for a
  * destination at least; where the range begins at an odd one it tells nothing.
  */
-static __always_inline void note_source_port(__u32 index, __u32 workload, __be16 port)
+static __always_inline void note_source_port(struct weir_share *share, __be16 port)
 {
-	struct weir_share *share;
-
-	if (!(bpf_ntohs(port) & 1))
-		return;
-	share = share_of(index, workload);
-	if (share)
+	if (share && bpf_ntohs(port) & 1)
 		share->crowded = bpf_ktime_get_ns() >> WEIR_CROWDED_WINDOW;
 }
 
-static __always_inline bool is_crowded(__u32 index, __u32 workload, __u64 now)
+static __always_inline bool is_crowded(const struct weir_share *share, __u64 now)
 {
-	struct weir_share *share = share_of(index, workload);
-
 	return share && share->crowded && (__u32)(now >> WEIR_CROWDED_WINDOW) - share->crowded <= 1;
 }
 
@@ -61,9 +52,9 @@ static __always_inline void forget_origin(const struct weir_tuple *tuple, const 
 }
 
 /* Adds a handshake.  An entry of the same 4-tuple is of a connection that is no more. */
-static __always_inline long add_origin(const struct weir_tuple *tuple, const struct weir_origin *origin)
+static __always_inline long add_origin(struct weir_share *share, const struct weir_tuple *tuple,
+				       const struct weir_origin *origin)
 {
-	struct weir_share *share = share_of(origin->share, origin->workload);
 	long error = bpf_map_update_elem(&weir_origins, tuple, origin, BPF_NOEXIST);
 
 	if (error == -WEIR_EEXIST) {

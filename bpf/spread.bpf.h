@@ -101,8 +101,8 @@ static __always_inline void note_door(struct bpf_sock_ops *ctx, const struct wei
 	bpf_sock_hash_update(ctx, &weir_listeners, &key, BPF_ANY);
 }
 
-/* The handshake of a connection of this namespace's own to itself; NULL for others. */
-static __always_inline struct weir_origin *find_inside(const struct attempt *attempt)
+/* The handshake that a packet is of, if a socket of this namespace began it. */
+static __always_inline struct weir_origin *handshake_of(const struct attempt *attempt)
 {
 	struct weir_tuple key = {
 		.netns = attempt->netns,
@@ -110,11 +110,15 @@ static __always_inline struct weir_origin *find_inside(const struct attempt *att
 		.remote_port = attempt->destination_port,
 	};
 
-	if (!is_loopback(&attempt->destination) && !is_same_address(&attempt->source, &attempt->destination))
-		return NULL;
 	__builtin_memcpy(key.local, attempt->source.bytes, sizeof(key.local));
 	__builtin_memcpy(key.remote, attempt->destination.bytes, sizeof(key.remote));
 	return bpf_map_lookup_elem(&weir_origins, &key);
+}
+
+/* The handshake of a connection of this namespace's own to itself; NULL for others. */
+static __always_inline struct weir_origin *find_inside(const struct attempt *attempt)
+{
+	return is_inside(&attempt->source, &attempt->destination) ? handshake_of(attempt) : NULL;
 }
 
 #endif

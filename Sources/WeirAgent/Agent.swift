@@ -11,8 +11,8 @@ import WeirProxy
 public actor Agent {
     private let file: String?
     private let pins: PinDirectory
-    private let logger: Logger
-    private let node: Node
+    let logger: Logger
+    let node: Node
     let pods: PodKeeper?
     private let hub = FlowHub()
     private let accessLog: AccessLog
@@ -188,54 +188,6 @@ public actor Agent {
             }
             await node.refresh()
             await pods?.refresh()
-        }
-    }
-
-    /// Every two seconds, whatever else takes long: is what was put in force still so?
-    private nonisolated func watchInterception() async throws {
-        while true {
-            try await Task.sleep(for: .seconds(2))
-            await node.restoreInterception()
-        }
-    }
-
-    /// Every ten seconds, in a thread of its own: has a proxy's own connection come back to it? Each is told once.
-    private nonisolated func watchLoops() async throws {
-        let workshop = Workshop(width: 1)
-        var earlier: LoopLook?
-        var told: Set<String> = []
-        while true {
-            let (installed, before) = (
-                Installed(interceptor: await node.interceptor, namespaces: node.namespaces), earlier
-            )
-            earlier = (try? await workshop.run { try LoopLook(installed, after: before) }) ?? earlier
-            let findings = earlier?.findings ?? []
-            for one in findings where !told.contains(one.workload) {
-                logger.warning(
-                    "connections go round",
-                    metadata: [
-                        "workload": "\(one.workload)", "why": "\(one.sentence)", "refused": "\(one.refused)",
-                    ])
-            }
-            told = Set(findings.map(\.workload))
-            try await Task.sleep(for: .seconds(10))
-        }
-    }
-
-    /// Every ten seconds: what lists, policies and answers took, malloc would keep for each thread that made them.
-    private nonisolated func watchMemory(_ memory: FreeMemory) async throws {
-        var memory = memory
-        while true {
-            try await Task.sleep(for: .seconds(10))
-            memory.giveBack()
-        }
-    }
-
-    /// Every two seconds: do the proxies listen?
-    private nonisolated func watchProxies() async throws {
-        while true {
-            await node.lookAtProxies()
-            try await Task.sleep(for: .seconds(2))
         }
     }
 

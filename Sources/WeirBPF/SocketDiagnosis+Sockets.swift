@@ -35,20 +35,13 @@ extension SocketDiagnosis {
     ) throws(BPFError) -> [Socket] {
         var found: [Socket] = []
         for family in [AF_INET, AF_INET6] {
-            var request = inet_diag_req_v2()
-            request.sdiag_family = UInt8(family)
-            request.sdiag_protocol = UInt8(transport == .tcp ? IPPROTO_TCP : IPPROTO_UDP)
+            var request = request(family, transport)
             request.idiag_states = 1 << state.rawValue
             request.id.idiag_sport = (localPort ?? 0).bigEndian
             request.id.idiag_dport = (peerPort ?? 0).bigEndian
-            let netlink = try Netlink(protocol: NETLINK_SOCK_DIAG)
-            let payload = withUnsafeBytes(of: request) { Array($0) }
             let isFull = { found.count >= most }
-            let error = try netlink.request(
-                type: SOCK_DIAG_BY_FAMILY, flags: NLM_F_DUMP, payload: payload, until: isFull
-            ) { answer in
-                guard answer.count >= MemoryLayout<inet_diag_msg>.size, !isFull() else { return }
-                let message = answer.loadUnaligned(as: inet_diag_msg.self)
+            let error = try ask(request, NLM_F_DUMP, until: isFull) { message in
+                if isFull() { return }
                 found.append(
                     Socket(
                         local: endpoint(message.id.idiag_src, message.id.idiag_sport, family),
@@ -56,11 +49,7 @@ extension SocketDiagnosis {
                         uid: message.idiag_uid, inode: message.idiag_inode))
             }
             // ENOENT: the kernel has no such diagnosis; EAFNOSUPPORT and its like: no such family.
-            if error != 0 && family == AF_INET {
-                throw BPFError(
-                    code: error, operation: "list", subject: "the sockets of a network namespace",
-                    advice: "the kernel needs CONFIG_INET_DIAG and CONFIG_INET_UDP_DIAG, or their modules")
-            }
+            if error != 0 && family == AF_INET { throw unanswered(error, transport) }
         }
         return found
     }

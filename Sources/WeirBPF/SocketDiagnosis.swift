@@ -91,25 +91,28 @@ public enum SocketDiagnosis {
         if error != 0 { throw unanswered(error, transport) }
     }
 
-    private static func unanswered(_ error: Int32, _ transport: Transport) -> BPFError {
+    static func unanswered(_ error: Int32, _ transport: Transport) -> BPFError {
         BPFError(
             code: error, operation: "ask", subject: "the kernel about \(transport.word.uppercased()) sockets",
             advice: "it needs CONFIG_INET_DIAG, or its module \(transport.word)_diag")
     }
 
-    private static func request(_ family: Int32, _ transport: Transport = .tcp) -> inet_diag_req_v2 {
+    static func request(_ family: Int32, _ transport: Transport = .tcp) -> inet_diag_req_v2 {
         var request = inet_diag_req_v2()
         request.sdiag_family = UInt8(family)
         request.sdiag_protocol = transport.rawValue
         return request
     }
 
-    private static func ask(
-        _ request: inet_diag_req_v2, _ flags: Int32, _ body: (inet_diag_msg) -> Void
+    static func ask(
+        _ request: inet_diag_req_v2, _ flags: Int32, until isEnough: () -> Bool = { false },
+        _ body: (inet_diag_msg) -> Void
     ) throws(BPFError) -> Int32 {
         let netlink = try Netlink(protocol: NETLINK_SOCK_DIAG)
         let payload = withUnsafeBytes(of: request) { Array($0) }
-        return try netlink.request(type: SOCK_DIAG_BY_FAMILY, flags: flags, payload: payload) { answer in
+        return try netlink.request(
+            type: SOCK_DIAG_BY_FAMILY, flags: flags, payload: payload, until: isEnough
+        ) { answer in
             guard answer.count >= MemoryLayout<inet_diag_msg>.size else { return }
             body(answer.loadUnaligned(as: inet_diag_msg.self))
         }

@@ -88,7 +88,7 @@ extension Node {
         do {
             try namespaces.applyForwarded(resolved, takingInbound: true, anew: anew)
         } catch {
-            if !resolved.policy.interfaces.isEmpty || resolved.workload.policy.dropInvalid { throw error }
+            if resolved.needsRules { throw error }
             workload.whyNoInboundRules = "\(error)"
             logger.error(
                 "inbound connections are refused: the kernel cannot steer them to the proxy, and nftables cannot take them",

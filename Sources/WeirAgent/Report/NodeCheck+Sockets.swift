@@ -66,6 +66,11 @@ extension NodeCheck {
         }
         let sockets = try namespace.entered { try SocketDiagnosis.sockets(.udp, .established, peerPort: 53) }
         let holders = SocketHolders.find(Set(sockets.map(\.inode)), in: namespace.inode)
+        var owners: [UInt32: ProcessIdentity] = [:]
+        for (pid, inodes) in holders {
+            guard let process = ProcessIdentity(pid) else { continue }
+            for inode in inodes { owners[inode] = process }
+        }
         let direct = try sockets.filter { socket in
             var attempt = weir_attempt()
             attempt.netns = cookie
@@ -73,7 +78,7 @@ extension NodeCheck {
             attempt.protocol = UInt8(IPPROTO_UDP)
             attempt.uid = socket.uid
             // The kernel does not tell a socket's group.
-            let holder = holders.first { $0.value.contains(socket.inode) }.flatMap { ProcessIdentity($0.key) }
+            let holder = owners[socket.inode]
             attempt.gid = holder?.gid ?? Explanation.nobody
             attempt.by_proxy_cgroup = proxies.isDisjoint(with: holder?.cgroups ?? []) ? 0 : 1
             socket.local.address.store(in: &attempt.source)
