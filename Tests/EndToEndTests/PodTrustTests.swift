@@ -170,6 +170,25 @@ extension EndToEnd {
             #expect(!left.contains { $0.hasSuffix(installation.pins) })
         }
 
+        /// A pod whose object takes long to read has its next turn later, and then only the last of its changes counts.
+        @Test func whoChangesOftenIsReadSeldom() throws {
+            let variables = Dictionary(uniqueKeysWithValues: (0..<40_000).map { ("V\($0)", "x") })
+            let pod = try SimulatedPod(
+                number: 0, annotations: #""weir.io/acceleration": "WORD""#, environment: variables)
+            let versions = ["first", "second", "third"].map { pod.object.replacing("WORD", with: "the-\($0)") }
+            let server = try FakeAPIServer()
+            let installation = try Installation()
+            try installation.configure([], kubernetes: server)
+            let agent = try installation.startAgent()
+            try agent.waitForLine("pods are known", in: .errors)
+            try server.put(versions[0])
+            try agent.waitForLine("the-first", in: .errors)
+            for version in versions[1...] { try server.put(version) }
+            try agent.waitForLine("the-third", in: .errors)
+            #expect(!agent.errors.contains("the-second"))
+            try installation.succeed(["unload"])
+        }
+
         @Test func oddObjectsAreSaidAndSkipped() throws {
             let server = try FakeAPIServer()
             let pods = try (0..<3).map { try SimulatedPod(number: $0) }
